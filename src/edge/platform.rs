@@ -1,0 +1,162 @@
+//! `Platform` on Workers bindings.
+
+use super::listen;
+use crate::config::Config;
+use crate::platform::{ByteRange, Entity, Level, ObjectHead, Platform, Unavailable};
+use crate::time::Timestamp;
+use futures::stream::LocalBoxStream;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+use wasm_bindgen::JsCast;
+use web_sys::ReadableStream;
+use worker::{Bucket, Delay, Env, HttpMetadata, KvStore, Range, RequestInit, ResponseBody, Stub};
+
+const KV: &str = "KV";
+const MEDIA: &str = "MEDIA";
+/// An object never sees this name; the runtime wants an absolute URL.
+const OBJECT_URL: &str = "https://object/";
+/// Random bytes drawn from the platform at once: one crossing serves a few dozen identifiers.
+const POOL_BYTES: usize = 1024;
+
+thread_local! {
+    static POOL: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+#[derive(Clone)]
+pub struct Workers {
+    env: Env,
+    config: Rc<Config>,
+}
+
+impl Workers {
+    pub fn new(env: Env, config: Rc<Config>) -> Self {
+        Self { env, config }
+    }
+
+    fn kv(&self) -> Result<KvStore, Unavailable> {
+        self.env.kv(KV).map_err(unavailable)
+    }
+
+    fn bucket(&self) -> Result<Bucket, Unavailable> {
+        self.env.bucket(MEDIA).map_err(unavailable)
+    }
+
+    fn object<E: Entity>(&self, name: &str) -> Result<Stub, Unavailable> {
+        self.env.durable_object(E::BINDING).and_then(|namespace| namespace.get_by_name(name)).map_err(unavailable)
+    }
+}
+
+pub fn unavailable(fault: impl std::fmt::Display) -> Unavailable {
+    Unavailable(fault.to_string())
+}
+
+impl Platform for Workers {
+    type Stream = ReadableStream;
+
+    fn config(&self) -> &Config {
+        &self.config
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp(js_sys::Date::now() as i64)
+    }
+
+    fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        POOL.with_borrow_mut(|pool| {
+            if pool.len() < N {
+                *pool = fresh_random();
+            }
+            let rest = pool.split_off(pool.len().saturating_sub(N));
+            bytes.iter_mut().zip(rest).for_each(|(to, from)| *to = from);
+        });
+        bytes
+    }
+
+    async fn sleep(&self, millis: u32) {
+        Delay::from(Duration::from_millis(u64::from(millis))).await;
+    }
+
+    fn log(&self, level: Level, event: &str, fields: serde_json::Value) {
+        let line = serde_json::json!({ "level": level, "event": event, "fields": fields }).to_string();
+        match level {
+            Level::Info => worker::console_log!("{line}"),
+            Level::Warn => worker::console_warn!("{line}"),
+            Level::Error => worker::console_error!("{line}"),
+        }
+    }
+
+    async fn recall(&self, key: &str) -> Result<Option<String>, Unavailable> {
+        self.kv()?.get(key).text().await.map_err(unavailable)
+    }
+
+    async fn remember(&self, key: &str, value: &str, ttl_seconds: u32) -> Result<(), Unavailable> {
+        // Always text: the SDK turns maps into `{}`.
+        let put = self.kv()?.put(key, value).map_err(unavailable)?;
+        put.expiration_ttl(u64::from(ttl_seconds)).execute().await.map_err(unavailable)
+    }
+
+    async fn head_object(&self, key: &str) -> Result<Option<ObjectHead>, Unavailable> {
+        let found = self.bucket()?.head(key).await.map_err(unavailable)?;
+        Ok(found.map(|object| ObjectHead {
+            size_bytes: object.size(),
+            etag: object.http_etag(),
+            content_type: object.http_metadata().content_type.unwrap_or_else(|| "application/octet-stream".into()),
+        }))
+    }
+
+    async fn stream_object(&self, key: &str, range: Option<ByteRange>) -> Result<Option<ReadableStream>, Unavailable> {
+        let bucket = self.bucket()?;
+        let mut get = bucket.get(key);
+        if let Some(range) = range {
+            get = get.range(Range::OffsetWithLength { offset: range.first, length: range.last - range.first + 1 });
+        }
+        let Some(object) = get.execute().await.map_err(unavailable)? else { return Ok(None) };
+        let Some(body) = object.body() else { return Ok(None) };
+        match body.response_body().map_err(unavailable)? {
+            ResponseBody::Stream(stream) => Ok(Some(stream)),
+            _ => Ok(None),
+        }
+    }
+
+    async fn read_object(&self, key: &str) -> Result<Option<Vec<u8>>, Unavailable> {
+        let Some(object) = self.bucket()?.get(key).execute().await.map_err(unavailable)? else { return Ok(None) };
+        match object.body() {
+            Some(body) => body.bytes().await.map(Some).map_err(unavailable),
+            None => Ok(None),
+        }
+    }
+
+    async fn put_object(&self, key: &str, content_type: &str, bytes: Vec<u8>) -> Result<(), Unavailable> {
+        let metadata = HttpMetadata { content_type: Some(content_type.to_owned()), ..HttpMetadata::default() };
+        self.bucket()?.put(key, bytes).http_metadata(metadata).execute().await.map(|_| ()).map_err(unavailable)
+    }
+
+    async fn ask<E: Entity>(&self, name: &str, command: E::Command) -> Result<E::Reply, Unavailable> {
+        let body = serde_json::to_string(&command).map_err(unavailable)?;
+        let mut init = RequestInit::new();
+        init.with_method(worker::Method::Post).with_body(Some(body.into()));
+        let request = worker::Request::new_with_init(OBJECT_URL, &init).map_err(unavailable)?;
+        let mut response = self.object::<E>(name)?.fetch_with_request(request).await.map_err(unavailable)?;
+        let text = response.text().await.map_err(unavailable)?;
+        if response.status_code() != 200 {
+            return Err(Unavailable(format!("{} answered {}: {text}", E::BINDING, response.status_code())));
+        }
+        serde_json::from_str(&text).map_err(unavailable)
+    }
+
+    async fn listen<E: Entity>(&self, name: &str, after: Option<&str>) -> Result<LocalBoxStream<'static, String>, Unavailable> {
+        listen::connect(self.object::<E>(name)?, OBJECT_URL, after).await
+    }
+}
+
+fn fresh_random() -> Vec<u8> {
+    let mut bytes = vec![0; POOL_BYTES];
+    let global: web_sys::WorkerGlobalScope = js_sys::global().unchecked_into();
+    if global.crypto().and_then(|crypto| crypto.get_random_values_with_u8_array(&mut bytes)).is_err() {
+        // Without randomness every identifier and token would be guessable: stop instead.
+        wasm_bindgen::throw_str("Web Crypto gave no random bytes");
+    }
+    bytes
+}

@@ -1,0 +1,23 @@
+// Builds the runtime's own Response out of what Wasm hands over in one crossing.
+
+// Statuses that must not have a body (Fetch standard, null body status).
+const hasNoBody = (status) => status === 204 || status === 304;
+
+function headersOf(head) {
+  const headers = new Headers();
+  for (const line of head.split("\n")) {
+    const colon = line.indexOf(": ");
+    if (colon > 0) headers.append(line.slice(0, colon), line.slice(colon + 2));
+  }
+  return headers;
+}
+
+export function respond(status, head, body) {
+  // The view is on Wasm memory, which the next call reuses: copied here, before the runtime can keep it.
+  const bytes = hasNoBody(status) || body.length === 0 ? null : body.slice();
+  return new Response(bytes, { status, headers: headersOf(head) });
+}
+
+export function respondWithStream(status, head, stream) {
+  return new Response(stream, { status, headers: headersOf(head) });
+}

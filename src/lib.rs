@@ -1,0 +1,71 @@
+//! Atelier: a self-hosted MCP gateway for generative media, one Cloudflare Worker.
+//!
+//! The gateway is one async function, [`router::handle`]. [`platform::Platform`] is everything it may ask of
+//! the world; the `edge` folder implements it on Workers bindings (wasm32 only, the only folder that names the
+//! `worker` crate), `tests/gateway` in memory with real SQLite. So everything but `edge` is compiled and tested
+//! natively, through the front door.
+//!
+//! # Layers
+//! The modules below stand in groups, lowest first. A module may name only groups above its own and its own
+//! group; `tests/tidy.rs` holds it. Read them in this order.
+//!
+//! # A generation, hop by hop
+//! 1. `edge::entry.js` hands method, URL, headers and body over in one call; [`router`] finds `/mcp`.
+//! 2. [`oauth::bearer`] turns the token into a `Caller`, from the isolate's memory or the person's `Account` object.
+//! 3. [`mcp::transport`] checks size, shape and headers; [`mcp::era`] says which revision speaks.
+//! 4. [`mcp::call`] finds the tool and its scope; [`tools::execute_forge`] checks and prices the request
+//!    ([`models::generation`], [`models::price`]).
+//! 5. [`runs::start`] gives the job to its `Run` object, which asks the `Workspace` object to reserve the price.
+//! 6. The run's alarm rings: [`runs::drive`] submits to the provider, waits, stores each output in object
+//!    storage, makes the contact sheet, and has the workspace settle, once.
+//! 7. `get_forge_run` waits in the run's object and answers with signed links that [`api::assets`] serves.
+//!
+//! # A session that listens
+//! 1. `initialize` answers with a signed `Mcp-Session-Id` ([`mcp::session`]); nothing is stored.
+//! 2. `resources/subscribe` writes the session's name into the run; GET opens its stream ([`mcp::legacy`]): the
+//!    Worker holds it, with a hibernating socket to the `Session` object behind it.
+//! 3. The run ends, tells the session ([`session`]), which numbers the event, keeps it for `Last-Event-ID` and
+//!    pushes it down the stream.
+//!
+//! # Money
+//! [`workspace::ledger`]: every change is one transaction in one object, and SQLite itself refuses a state in
+//! which granted ≠ balance + reserved + spent.
+
+#![allow(async_fn_in_trait, reason = "futures stay on one thread in an isolate, and nobody outside implements these")]
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::await_holding_refcell_ref)]
+
+pub mod crypto;
+pub mod error;
+pub mod http;
+pub mod units;
+
+pub mod config;
+pub mod time;
+
+pub mod id;
+pub mod platform;
+pub mod sql;
+
+pub mod media;
+pub mod page;
+
+pub mod models;
+pub mod oauth;
+pub mod session;
+
+pub mod providers;
+pub mod workspace;
+
+pub mod runs;
+
+pub mod tools;
+
+pub mod mcp;
+
+pub mod api;
+pub mod pages;
+
+pub mod router;
+
+#[cfg(target_arch = "wasm32")]
+mod edge;

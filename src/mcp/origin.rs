@@ -1,0 +1,85 @@
+//! Who may call from a browser: `Origin` and `Host` checks against DNS rebinding, and CORS (Fetch standard).
+
+use crate::config::Config;
+use crate::http::{Request, Response};
+
+/// Request headers a browser client sends; the discovery documents are preflighted with the version header.
+const ALLOW_HEADERS: &str = "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Session-Id, Last-Event-ID";
+const EXPOSE_HEADERS: &str = "WWW-Authenticate, Mcp-Session-Id, X-Request-Id, Retry-After";
+/// Browsers cap it at two hours anyway.
+const PREFLIGHT_SECONDS: &str = "7200";
+
+/// The origin under which the world knows this gateway.
+pub fn public<'a>(config: &'a Config, request: &'a Request) -> &'a str {
+    match config.public_url.as_deref() {
+        // On loopback the port in use may differ from the configured one (a proxy, a tunnel).
+        Some(url) if !is_loopback(url) => url,
+        _ => &request.origin,
+    }
+}
+
+/// Why a request must not be served to whoever sent it; None when it may.
+pub fn refusal(config: &Config, request: &Request) -> Option<&'static str> {
+    if let Some(url) = config.public_url.as_deref() {
+        let host_is_ours = host(&request.origin).eq_ignore_ascii_case(host(url));
+        if !host_is_ours && !(is_loopback(url) && is_loopback(&request.origin)) {
+            return Some("The Host header does not name this gateway. Use the address it was started with (PUBLIC_URL).");
+        }
+    }
+    let origin = request.headers.get("origin")?;
+    (!may(config, request, origin)).then_some("This web origin may not call the gateway. The operator can add it to ALLOWED_ORIGINS.")
+}
+
+fn may(config: &Config, request: &Request, origin: &str) -> bool {
+    origin.eq_ignore_ascii_case(&request.origin)
+        || config.public_url.as_deref().is_some_and(|url| origin.eq_ignore_ascii_case(url))
+        || (is_loopback(&request.origin) && is_loopback(origin))
+        || config.allowed_origins.iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(origin))
+}
+
+/// The answer to a preflight.
+pub fn preflight<S>() -> Response<S> {
+    Response::empty(204)
+        .with("access-control-allow-methods", "GET, POST, DELETE, OPTIONS")
+        .with("access-control-allow-headers", ALLOW_HEADERS)
+        .with("access-control-max-age", PREFLIGHT_SECONDS)
+}
+
+/// Lets the page that asked read the answer. Only for origins that [`refusal`] let through.
+pub fn share<S>(request: &Request, response: Response<S>) -> Response<S> {
+    match request.headers.get("origin") {
+        None => response,
+        Some(origin) => response
+            .with("access-control-allow-origin", origin.to_owned())
+            .with("access-control-expose-headers", EXPOSE_HEADERS)
+            .with("vary", "Origin"),
+    }
+}
+
+fn host(origin: &str) -> &str {
+    origin.split("://").nth(1).unwrap_or_default()
+}
+
+pub fn is_loopback(origin: &str) -> bool {
+    let authority = host(origin);
+    let name = match authority.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => authority,
+    };
+    matches!(name, "localhost" | "127.0.0.1" | "[::1]")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_loopback_and_its_impostors() {
+        for origin in ["http://localhost", "http://127.0.0.1:8787", "http://[::1]:1", "https://localhost:3000"] {
+            assert!(is_loopback(origin), "{origin}");
+        }
+        for origin in ["http://localhost.evil.example", "http://127.0.0.1.evil.example", "null", "http://evil.example:127", "http://evil@localhost"] {
+            assert!(!is_loopback(origin), "{origin}");
+        }
+    }
+}

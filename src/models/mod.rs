@@ -1,0 +1,108 @@
+//! What a model is: its modality, capabilities, parameters and price, and what a normalised request to one
+//! looks like. Not for: which models exist (each provider lists its own) or how one is run (`providers`).
+
+pub mod generation;
+pub mod parameter;
+pub mod price;
+
+pub use generation::{Generation, GuidanceKind};
+pub use parameter::Parameter;
+pub use price::Price;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident = $wire:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema), schemars(inline))]
+        pub enum $name { $(#[serde(rename = $wire)] $variant,)* }
+
+        impl $name {
+            pub const ALL: &'static [$name] = &[$($name::$variant,)*];
+
+            pub fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $wire,)* }
+            }
+
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($wire => Some($name::$variant),)* _ => None }
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+words! {
+    Modality { Image = "image", Video = "video", ThreeD = "three_d", Audio = "audio", }
+}
+
+words! {
+    Capability {
+        TextToImage = "text_to_image",
+        ImageToImage = "image_to_image",
+        Inpainting = "inpainting",
+        StyleReference = "style_reference",
+        Upscale = "upscale",
+        Vectorize = "vectorize",
+        RemoveBackground = "remove_background",
+        TextToVideo = "text_to_video",
+        ImageToVideo = "image_to_video",
+        Lipsync = "lipsync",
+        TextTo3d = "text_to_3d",
+        ImageTo3d = "image_to_3d",
+        TextToSpeech = "text_to_speech",
+        SoundEffects = "sound_effects",
+        Music = "music",
+    }
+}
+
+/// One model of one provider.
+#[derive(Debug)]
+pub struct Model {
+    /// What a caller writes as `model_id`: stable, lower case, readable, because a model types it.
+    pub id: &'static str,
+    pub name: &'static str,
+    pub modality: Modality,
+    pub capabilities: &'static [Capability],
+    /// One sentence: what comes out and when to choose it.
+    pub summary: &'static str,
+    /// How to write a prompt for it; empty where a prompt is not taken.
+    pub prompt_format: &'static str,
+    pub prompt: Need,
+    pub parameters: &'static [Parameter],
+    /// Files it takes, and how many of each at most.
+    pub guidance: &'static [GuidanceSlot],
+    pub mask: Need,
+    /// Post-processing it can apply to its own outputs.
+    pub post: &'static [Capability],
+    pub max_batch: u32,
+    pub price: Price,
+    /// Makes stand-ins, not what a model would: said in every answer.
+    pub placeholder: bool,
+}
+
+/// Whether a model takes a thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    Required,
+    Optional,
+    No,
+}
+
+#[derive(Debug)]
+pub struct GuidanceSlot {
+    pub kind: GuidanceKind,
+    pub required: bool,
+    pub at_most: usize,
+}
+
+impl Model {
+    pub fn can(&self, capability: Capability) -> bool {
+        self.capabilities.contains(&capability)
+    }
+
+    pub fn parameter(&self, name: &str) -> Option<&'static Parameter> {
+        self.parameters.iter().find(|parameter| parameter.name == name)
+    }
+}

@@ -1,0 +1,115 @@
+//! `offline`: the embedded provider. It needs no key and no network and makes real files by drawing and
+//! synthesis, without AI; every file says so in itself and every answer says `placeholder`.
+//! It lives through the same run, alarm, storage and settling as any remote provider.
+//!
+//! Words in a prompt show what else can happen: `offline:fail`, `offline:moderated`, `offline:slow` (20 s) and
+//! `offline:slow=N` (N seconds).
+
+pub mod bits;
+pub mod brush;
+pub mod cast;
+pub mod catalogue;
+pub mod crafted;
+pub mod dice;
+pub mod edit;
+pub mod effects;
+pub mod film;
+pub mod form;
+pub mod glb;
+pub mod h264;
+pub mod mp4;
+pub mod natural;
+pub mod objects;
+pub mod paint;
+pub mod render;
+pub mod scene;
+pub mod solid;
+pub mod sound;
+pub mod text;
+pub mod trace;
+pub mod view;
+pub mod wave;
+pub mod words;
+
+use super::{Operation, Provider, Status};
+use crate::error::{Code, Refusal};
+use crate::models::Generation;
+use crate::time::Timestamp;
+use serde_json::json;
+
+pub const PROVIDER: Provider = Provider {
+    name: "offline",
+    models: catalogue::MODELS,
+    submit,
+    status,
+    output: render::output,
+    submit_is_repeatable: true,
+};
+
+/// What every file says of itself.
+pub const NOTE: &str = "Placeholder made by Atelier's embedded offline provider, without AI.";
+
+/// How long `offline:slow` takes: long enough to see progress and to cancel.
+const SLOW_SECONDS: i64 = 20;
+const MAX_SLOW_SECONDS: i64 = 300;
+/// Steps in which a slow run tells its progress.
+const SLOW_STEPS: i64 = 20;
+
+/// The operation holds when the work is done; there is nothing else to ask for.
+fn submit(generation: &Generation, now: Timestamp) -> Result<Operation, Refusal> {
+    let words = || generation.prompt.split_whitespace();
+    if words().any(|word| word == "offline:moderated") {
+        return Err(Refusal::new(Code::Moderated, "The prompt was refused because it says offline:moderated."));
+    }
+    let takes = words().find_map(|word| match word.strip_prefix("offline:slow")? {
+        "" => Some(SLOW_SECONDS),
+        rest => rest.strip_prefix('=')?.parse::<i64>().ok().map(|seconds| seconds.clamp(0, MAX_SLOW_SECONDS)),
+    });
+    let fails = words().any(|word| word == "offline:fail");
+    Ok(json!({
+        "started_at": now,
+        "takes_millis": takes.unwrap_or(0) * 1000,
+        "outputs": generation.batch_size,
+        "fails": fails,
+    }))
+}
+
+fn status(operation: &Operation, now: Timestamp) -> Status {
+    let number = |name: &str| operation.get(name).and_then(serde_json::Value::as_i64).unwrap_or(0);
+    let elapsed = now.millis_since(Timestamp(number("started_at")));
+    let takes = number("takes_millis");
+    if elapsed < takes {
+        let fraction = elapsed.max(0) as f64 / takes.max(1) as f64;
+        return Status::Working { fraction: fraction * 0.9, check_after_millis: (takes / SLOW_STEPS).clamp(100, 2_000) };
+    }
+    if operation.get("fails").and_then(serde_json::Value::as_bool) == Some(true) {
+        return Status::Failed(Refusal::new(Code::ProviderFailed, "The run failed because its prompt says offline:fail."));
+    }
+    Status::Finished { outputs: u32::try_from(number("outputs")).unwrap_or(1) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::generation::{ForgeRequest, normalize};
+
+    fn generation(prompt: &str) -> Generation {
+        let request = ForgeRequest { model_id: "offline-image".into(), prompt: Some(prompt.into()), ..Default::default() };
+        normalize(crate::providers::model("offline-image").unwrap(), &request, 1).unwrap().0
+    }
+
+    #[test]
+    fn reserved_words_show_each_way_a_run_can_go() {
+        let start = Timestamp(1_000);
+        let outcome = |prompt: &str, after: i64| {
+            submit(&generation(prompt), start).map(|operation| status(&operation, start.plus_seconds(after)))
+        };
+        assert_eq!(outcome("a cat", 0), Ok(Status::Finished { outputs: 1 }));
+        assert_eq!(outcome("a cat offline:moderated", 0).unwrap_err().code, Code::Moderated);
+        assert!(matches!(outcome("offline:fail", 0), Ok(Status::Failed(refusal)) if refusal.code == Code::ProviderFailed));
+        assert!(matches!(outcome("offline:slow", 10), Ok(Status::Working { fraction, .. }) if fraction == 0.45));
+        assert_eq!(outcome("offline:slow", 20), Ok(Status::Finished { outputs: 1 }));
+        assert!(matches!(outcome("offline:slow=3", 2), Ok(Status::Working { .. })));
+        assert!(matches!(outcome("offline:slow=2 offline:fail", 2), Ok(Status::Failed(_))));
+    }
+}

@@ -1,0 +1,119 @@
+//! `list_models`: the catalogue, filtered. Full parameters come from `get_model`.
+
+use super::workspaces::{resolve, summary};
+use super::{Answer, Context, Fault, Hints, READS, Tool};
+use crate::models::{Capability, Modality, Model};
+use crate::oauth::Scope;
+use crate::page;
+use crate::platform::Platform;
+use crate::providers;
+use crate::units::Units;
+use serde::{Deserialize, Serialize};
+
+pub struct ListModels;
+
+#[derive(Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    pub workspace_id: Option<String>,
+    /// Words that must occur in the id, name or summary.
+    pub query: Option<String>,
+    pub modality: Option<Modality>,
+    /// All must match.
+    pub capabilities: Option<Vec<Capability>>,
+    /// nextCursor of the page before.
+    pub cursor: Option<String>,
+    /// 1 to 100, default 20.
+    pub limit: Option<i64>,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Output {
+    pub items: Vec<ModelView>,
+    pub next_cursor: Option<String>,
+}
+
+/// A model as lists show it.
+#[derive(Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema), schemars(inline))]
+pub struct ModelView {
+    pub model_id: &'static str,
+    pub name: &'static str,
+    pub modality: Modality,
+    pub capabilities: &'static [Capability],
+    pub summary: &'static str,
+    /// One output with default parameters.
+    pub typical_price_creative_units: Units,
+    pub placeholder: bool,
+}
+
+impl ModelView {
+    pub fn of(model: &'static Model) -> Self {
+        Self {
+            model_id: model.id,
+            name: model.name,
+            modality: model.modality,
+            capabilities: model.capabilities,
+            summary: model.summary,
+            typical_price_creative_units: model.price.typical(model),
+            placeholder: model.placeholder,
+        }
+    }
+
+    pub fn line(&self) -> String {
+        format!("{} ({}): {} {} CU", self.model_id, self.modality.as_str(), self.summary, self.typical_price_creative_units)
+    }
+}
+
+impl Tool for ListModels {
+    const NAME: &'static str = "list_models";
+    const TITLE: &'static str = "Search models";
+    const DESCRIPTION: &'static str =
+        "Searches the models that can be run, by modality, capabilities or words. Returns summaries with a typical price; parameters come from get_model.";
+    const GROUP: &'static str = "models";
+    const SCOPES: &'static [Scope] = &[Scope::ModelsRead];
+    const HINTS: Hints = READS;
+    type Input = Input;
+    type Output = Output;
+
+    async fn call<P: Platform>(context: &Context<'_, P>, input: Input) -> Result<Answer<Output>, Fault> {
+        let limit = page::limit(input.limit)? as usize;
+        if let Some(named) = input.workspace_id.as_deref() {
+            let id = resolve(context, Some(named)).await?;
+            // The catalogue is the same everywhere; a workspace that is not the token's own must still be the caller's.
+            if context.caller.workspace.as_ref() != Some(&id) {
+                summary(context, &id).await?;
+            }
+        }
+        let list = format!("models for {}", context.caller.person);
+        let after = page::open(context.platform, &list, input.cursor.as_deref())?;
+        let words: Vec<_> = input.query.as_deref().unwrap_or_default().split_whitespace().map(str::to_lowercase).collect();
+        let wanted = input.capabilities.as_deref().unwrap_or_default();
+        let mut found = providers::models()
+            .skip_while(|model| after.as_deref().is_some_and(|after| model.id != after))
+            .skip(usize::from(after.is_some()))
+            .filter(|model| input.modality.is_none_or(|modality| model.modality == modality))
+            .filter(|model| wanted.iter().all(|capability| model.can(*capability)))
+            .filter(|model| matches(model, &words));
+        let items: Vec<_> = found.by_ref().take(limit).map(ModelView::of).collect();
+        let last = items.last().filter(|_| found.next().is_some());
+        let next_cursor = last.map(|model| page::cursor(context.platform, &list, model.model_id));
+        let mut text = items.iter().map(ModelView::line).collect::<Vec<_>>().join("\n");
+        if items.is_empty() {
+            text.push_str("No model matches. Next: leave out a filter; list_models without arguments lists all.");
+        } else if next_cursor.is_some() {
+            text.push_str("\nMore follow: call again with cursor set to nextCursor.");
+        }
+        Ok(Answer::new(text, Output { items, next_cursor }))
+    }
+}
+
+fn matches(model: &Model, words: &[String]) -> bool {
+    words.iter().all(|word| {
+        let capability = model.capabilities.iter().any(|capability| capability.as_str().contains(word.as_str()));
+        capability || [model.id, model.name, model.summary].iter().any(|text| text.to_lowercase().contains(word.as_str()))
+    })
+}

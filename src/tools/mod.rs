@@ -1,0 +1,197 @@
+//! The tools: what a model may ask. One file each, holding its schema, words, annotations, scope and story.
+//! Adding one is its file and one word in `tools!`; the README's table and `tools.json` follow from it.
+//! Not for: how a tool is asked over the wire (`mcp`).
+
+pub mod content;
+pub mod forge;
+pub mod workspaces;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod schema;
+
+pub use content::{Answer, Content, ToolResult};
+
+use crate::error::{Code, Refusal};
+use crate::oauth::bearer::{self, Denied};
+use crate::oauth::{Caller, Scope};
+use crate::platform::{Level, Platform, Unavailable};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// What a call knows beside its arguments.
+pub struct Context<'a, P: Platform> {
+    pub platform: &'a P,
+    pub caller: &'a Caller,
+    /// The public origin, for links.
+    pub origin: &'a str,
+    pub request_id: &'a str,
+    /// False when the connector URL says `images=off`.
+    pub pictures: bool,
+    /// Tells the client how far a long call is (0 to 1), if it asked to be told.
+    pub progress: &'a dyn Fn(f64, &str),
+}
+
+/// MCP tool annotations: all four, always.
+#[derive(Clone, Copy)]
+pub struct Hints {
+    pub read_only: bool,
+    pub destructive: bool,
+    pub idempotent: bool,
+    pub open_world: bool,
+}
+
+pub const READS: Hints = Hints { read_only: true, destructive: false, idempotent: true, open_world: false };
+
+#[cfg(not(target_arch = "wasm32"))]
+pub trait Described: schemars::JsonSchema {}
+#[cfg(not(target_arch = "wasm32"))]
+impl<T: schemars::JsonSchema> Described for T {}
+/// At the edge the schemas are text that was made natively.
+#[cfg(target_arch = "wasm32")]
+pub trait Described {}
+#[cfg(target_arch = "wasm32")]
+impl<T> Described for T {}
+
+pub trait Tool {
+    const NAME: &'static str;
+    const TITLE: &'static str;
+    /// At most 300 characters: a model pays for each on every turn.
+    const DESCRIPTION: &'static str;
+    /// The name by which a connector URL selects it: `/mcp?tools=forge`.
+    const GROUP: &'static str;
+    const SCOPES: &'static [Scope];
+    const HINTS: Hints;
+    /// Whether a token revoked a second ago must already be refused.
+    const SPENDS: bool = false;
+    type Input: DeserializeOwned + Described;
+    type Output: Serialize + Described;
+
+    async fn call<P: Platform>(context: &Context<'_, P>, input: Self::Input) -> Result<Answer<Self::Output>, Fault>;
+}
+
+/// What goes wrong inside a tool.
+pub enum Fault {
+    Refused(Refusal),
+    /// Nothing the caller did.
+    Unavailable(Unavailable),
+    /// The token stopped being valid since the request began.
+    Denied(Denied),
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        Fault::Refused(refusal)
+    }
+}
+
+impl From<Unavailable> for Fault {
+    fn from(unavailable: Unavailable) -> Self {
+        Fault::Unavailable(unavailable)
+    }
+}
+
+/// One tool as lists know it.
+pub struct Entry {
+    pub name: &'static str,
+    pub title: &'static str,
+    pub group: &'static str,
+    pub scopes: &'static [Scope],
+}
+
+macro_rules! tools {
+    ($($file:ident :: $tool:ident),* $(,)?) => {
+        $(pub mod $file;)*
+
+        /// In the order a client lists them.
+        pub const ALL: &[Entry] = &[$(Entry {
+            name: $file::$tool::NAME,
+            title: $file::$tool::TITLE,
+            group: $file::$tool::GROUP,
+            scopes: $file::$tool::SCOPES,
+        }),*];
+
+        /// None: there is no such tool.
+        pub async fn call<P: Platform>(context: &Context<'_, P>, name: &str, arguments: Value) -> Option<Result<ToolResult, Denied>> {
+            match name {
+                $($file::$tool::NAME => Some(run::<$file::$tool, P>(context, arguments).await),)*
+                _ => None,
+            }
+        }
+
+        #[cfg(not(target_arch = "wasm32"))]
+        pub fn describe() -> Vec<Value> {
+            vec![$(schema::describe::<$file::$tool>()),*]
+        }
+    };
+}
+
+tools! {
+    get_instructions::GetInstructions,
+    get_forge_instructions::GetForgeInstructions,
+    list_workspaces::ListWorkspaces,
+    get_workspace::GetWorkspace,
+    get_model_recommendations::GetModelRecommendations,
+    list_models::ListModels,
+    get_model::GetModel,
+    estimate_forge_price::EstimateForgePrice,
+    execute_forge::ExecuteForge,
+    get_forge_run::GetForgeRun,
+    cancel_forge_run::CancelForgeRun,
+}
+
+pub fn entry(name: &str) -> Option<&'static Entry> {
+    ALL.iter().find(|entry| entry.name == name)
+}
+
+/// One tool a line, as `tools/list` carries it; made from the types by `scripts/test` (see `schema`).
+const DESCRIPTORS: &str = include_str!("tools.json");
+
+/// The `tools/list` descriptor of each tool, in the order of [`ALL`].
+pub fn descriptors() -> impl Iterator<Item = &'static str> {
+    DESCRIPTORS.lines().map(|line| line.trim_end_matches(',')).filter(|line| line.starts_with('{'))
+}
+
+/// Scope is checked by the transport, which can still answer 403; here: the token, the arguments, the call.
+async fn run<T: Tool, P: Platform>(context: &Context<'_, P>, arguments: Value) -> Result<ToolResult, Denied> {
+    if T::SPENDS {
+        bearer::confirm(context.platform, context.caller).await?;
+    }
+    let outcome = match parse::<T>(arguments) {
+        Ok(input) => T::call(context, input).await,
+        Err(refusal) => Err(Fault::Refused(refusal)),
+    };
+    match outcome {
+        Ok(answer) => Ok(answer.into_result()),
+        Err(Fault::Refused(refusal)) => Ok(ToolResult::refused(&refusal, context.request_id)),
+        Err(Fault::Denied(denied)) => Err(denied),
+        Err(Fault::Unavailable(reason)) => {
+            let fields = serde_json::json!({ "tool": T::NAME, "request_id": context.request_id, "reason": reason.0 });
+            context.platform.log(Level::Error, "tool.unavailable", fields);
+            let refusal = Refusal::new(Code::Internal, "The gateway could not reach its own storage.").retry_after(2);
+            Ok(ToolResult::refused(&refusal, context.request_id))
+        }
+    }
+}
+
+/// The typed input, or a refusal that names the field.
+fn parse<T: Tool>(arguments: Value) -> Result<T::Input, Refusal> {
+    let arguments = whole_numbers(arguments);
+    serde_path_to_error::deserialize(arguments).map_err(|error| {
+        let path = error.path().to_string();
+        let reason = error.into_inner().to_string();
+        let place = if path == "." { String::new() } else { format!("`{path}`: ") };
+        Refusal::invalid(format!("{place}{reason}.")).next(format!("Correct it and call {} again.", T::NAME))
+    })
+}
+
+/// JSON Schema calls 512.0 an integer and some clients write it so; Rust's integers do not take it.
+fn whole_numbers(value: Value) -> Value {
+    match value {
+        Value::Number(number) if number.as_i64().is_none() => {
+            crate::models::parameter::whole(&Value::Number(number.clone())).map_or(Value::Number(number), Value::from)
+        }
+        Value::Array(items) => items.into_iter().map(whole_numbers).collect(),
+        Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, whole_numbers(value))).collect(),
+        other => other,
+    }
+}

@@ -1,0 +1,188 @@
+//! The `Workspace` object: members, Creative Units, the index of runs and of media. Every change of money is
+//! one transaction that appends a ledger row and keeps `granted = balance + reserved + spent`.
+//! Not for: running anything (`runs`). It decides whether a run may start, and settles it once.
+//!
+//! | table | what a row is |
+//! |---|---|
+//! | `workspace` | the one row: name, granted, balance, reserved, spent (thousandths of a unit) |
+//! | `members` | a person and their role |
+//! | `ledger` | one change of money, append-only; (`run_id`, `kind`) is unique |
+//! | `runs` | one run as lists show it |
+//! | `assets` | one stored file |
+
+pub mod ledger;
+pub mod media;
+pub mod runs;
+
+use crate::error::{Code, Refusal};
+use crate::id::{AssetId, PersonId, RunId, WorkspaceId};
+use crate::platform::{Entity, Platform, Storage, Unavailable};
+use crate::sql::{Sql, SqlError};
+use crate::time::Timestamp;
+use crate::units::Units;
+pub use media::Asset;
+pub use runs::{Admission, RunRow, RunStatus, Settlement};
+use serde::{Deserialize, Serialize};
+
+/// Runs one person may have under way in one workspace (seed 000, RATE_LIMITED).
+pub const MAX_CONCURRENT_RUNS: u32 = 5;
+
+pub struct Workspace;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Command {
+    Create { name: String },
+    AddMember { person: PersonId, role: Role },
+    Grant { amount: Units, by: String, note: String },
+    Summary { person: PersonId },
+    Admit(Box<Admission>),
+    Settle(Settlement),
+    /// Which of these are not files of this workspace.
+    MissingAssets { assets: Vec<AssetId> },
+    Asset { person: PersonId, asset_id: AssetId },
+    Assets { person: PersonId, before: Option<AssetId>, limit: u32 },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema), schemars(inline))]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    Owner,
+    Member,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    pub name: String,
+    pub role: Role,
+    pub granted: Units,
+    pub balance: Units,
+    pub reserved: Units,
+    pub spent: Units,
+    /// Of the person who asks.
+    pub running: Vec<RunId>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Reply {
+    Done,
+    Summary(Summary),
+    Admitted { balance: Units },
+    /// The run that the same idempotency key started before.
+    Repeat { run_id: RunId },
+    Settled { released: Units },
+    Assets(Vec<Asset>),
+    Missing(Vec<AssetId>),
+    Refused(Box<Refusal>),
+}
+
+impl Entity for Workspace {
+    const BINDING: &'static str = "WORKSPACE";
+    type Command = Command;
+    type Reply = Reply;
+
+    async fn handle<P: Platform, S: Storage>(platform: &P, storage: &S, command: Command) -> Result<Reply, Unavailable> {
+        let now = platform.now();
+        Ok(storage.transact(|sql| apply(sql, now, command))?)
+    }
+
+    async fn wake<P: Platform, S: Storage>(_: &P, _: &S) -> Result<(), Unavailable> {
+        Ok(())
+    }
+}
+
+fn apply(sql: &impl Sql, now: Timestamp, command: Command) -> Result<Reply, SqlError> {
+    if let Command::Create { name } = command {
+        create(sql, now, &name)?;
+        return Ok(Reply::Done);
+    }
+    if !sql.has_table("workspace")? {
+        return Ok(refuse(unknown()));
+    }
+    match command {
+        Command::Create { .. } => Ok(Reply::Done),
+        Command::AddMember { person, role } => {
+            let role = role_text(role);
+            let bindings = [person.as_str().into(), role.into(), now.into()];
+            sql.query("INSERT OR REPLACE INTO members (person, role, added_at) VALUES (?, ?, ?)", &bindings)?;
+            Ok(Reply::Done)
+        }
+        Command::Grant { amount, by, note } => {
+            ledger::grant(sql, now, amount, &by, &note)?;
+            Ok(Reply::Done)
+        }
+        Command::Summary { person } => as_member(sql, &person, |role| summary(sql, &person, role)),
+        Command::Admit(admission) => {
+            let person = admission.person.clone();
+            as_member(sql, &person, |_| runs::admit(sql, now, *admission))
+        }
+        Command::Settle(settlement) => runs::settle(sql, now, settlement),
+        Command::MissingAssets { assets } => media::missing(sql, assets).map(Reply::Missing),
+        Command::Asset { person, asset_id } => as_member(sql, &person, |_| media::find(sql, &asset_id).map(Reply::Assets)),
+        Command::Assets { person, before, limit } => {
+            as_member(sql, &person, |_| media::list(sql, before, limit).map(Reply::Assets))
+        }
+    }
+}
+
+fn create(sql: &impl Sql, now: Timestamp, name: &str) -> Result<(), SqlError> {
+    sql.query(
+        "CREATE TABLE IF NOT EXISTS workspace (
+            one INTEGER PRIMARY KEY CHECK (one = 1), name TEXT NOT NULL, created_at INTEGER NOT NULL,
+            granted INTEGER NOT NULL DEFAULT 0, balance INTEGER NOT NULL DEFAULT 0 CHECK (balance >= 0),
+            reserved INTEGER NOT NULL DEFAULT 0 CHECK (reserved >= 0), spent INTEGER NOT NULL DEFAULT 0,
+            CHECK (granted = balance + reserved + spent))",
+        &[],
+    )?;
+    sql.query("CREATE TABLE IF NOT EXISTS members (person TEXT PRIMARY KEY, role TEXT NOT NULL, added_at INTEGER NOT NULL)", &[])?;
+    ledger::create_tables(sql)?;
+    runs::create_tables(sql)?;
+    media::create_tables(sql)?;
+    sql.query("INSERT OR IGNORE INTO workspace (one, name, created_at) VALUES (1, ?, ?)", &[name.into(), now.into()])?;
+    Ok(())
+}
+
+/// Somebody else's workspace answers exactly as one that does not exist.
+fn as_member(sql: &impl Sql, person: &PersonId, then: impl FnOnce(Role) -> Result<Reply, SqlError>) -> Result<Reply, SqlError> {
+    match sql.first("SELECT role FROM members WHERE person = ?", &[person.as_str().into()])? {
+        Some(row) => then(if row.text(0)? == role_text(Role::Owner) { Role::Owner } else { Role::Member }),
+        None => Ok(refuse(unknown())),
+    }
+}
+
+fn summary(sql: &impl Sql, person: &PersonId, role: Role) -> Result<Reply, SqlError> {
+    let totals = ledger::totals(sql)?;
+    let name = sql.first("SELECT name FROM workspace", &[])?.map(|row| row.text(0)).transpose()?;
+    Ok(Reply::Summary(Summary {
+        name: name.unwrap_or_default(),
+        role,
+        granted: totals.granted,
+        balance: totals.balance,
+        reserved: totals.reserved,
+        spent: totals.spent,
+        running: runs::running(sql, person)?,
+    }))
+}
+
+fn role_text(role: Role) -> &'static str {
+    match role {
+        Role::Owner => "owner",
+        Role::Member => "member",
+    }
+}
+
+pub fn refuse(refusal: Refusal) -> Reply {
+    Reply::Refused(Box::new(refusal))
+}
+
+fn unknown() -> Refusal {
+    Refusal::new(Code::WorkspaceNotFound, "No workspace of yours has this id.")
+}
+
+/// Asks a workspace on behalf of a person; its refusal becomes ours.
+pub async fn ask<P: Platform>(platform: &P, id: &WorkspaceId, command: Command) -> Result<Result<Reply, Refusal>, Unavailable> {
+    Ok(match platform.ask::<Workspace>(id.as_str(), command).await? {
+        Reply::Refused(refusal) => Err(*refusal),
+        reply => Ok(reply),
+    })
+}

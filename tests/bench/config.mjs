@@ -1,0 +1,120 @@
+// Every name and number the benchmark depends on, in one place: how the
+// gateway is bound, which calls are measured, and which figures are aimed at.
+// Change a binding or a class name here and nowhere else.
+
+import { randomBytes } from "node:crypto";
+import { fileURLToPath } from "node:url";
+
+export const BENCH_DIR = fileURLToPath(new URL(".", import.meta.url));
+export const REPO_DIR = fileURLToPath(new URL("../../", import.meta.url));
+export const OUT_DIR = fileURLToPath(new URL(".out/", import.meta.url));
+
+export const COMPATIBILITY_DATE = "2026-11-01";
+
+// The OAuth peers bake their resource (audience) into the bundle, while ports
+// are picked at run time; so every request carries this Host and dials 127.0.0.1.
+export const HOST = "localhost:18787";
+
+const secret = () => randomBytes(48).toString("base64url");
+
+// The gateway: what `scripts/build --release --out DIR` leaves, and its bindings.
+export const OURS = {
+  buildScript: "scripts/build",
+  entry: "index.js",
+  compatibilityFlags: [],
+  durableObjects: {
+    WORKSPACE: "WorkspaceObject",
+    RUN: "RunObject",
+    ACCOUNT: "AccountObject",
+    SESSION: "SessionObject",
+  },
+  kvNamespaces: ["KV"],
+  r2Buckets: ["MEDIA"],
+  mcpPath: "/mcp",
+  healthPath: "/health",
+  tokenPath: "/api/v1/operator/tokens",
+  tokenRequest: { person: "bench", workspace_name: "Bench", grant_creative_units: 1000 },
+};
+
+// Fresh secrets for each run: nothing written to the output folder stays valid.
+export const oursText = () => ({
+  GATEWAY_SECRET: secret(),
+  OPERATOR_KEY: secret(),
+  PUBLIC_URL: "",
+});
+
+// The peers, built with `wrangler deploy --dry-run --minify` from peers/.
+export const PEERS = {
+  stateless: {
+    main: "peers/stateless.ts",
+    compatibilityFlags: ["nodejs_compat", "global_fetch_strictly_public"],
+    durableObjects: {},
+    kvNamespaces: ["OAUTH_KV"],
+  },
+  mcpagent: {
+    main: "peers/mcpagent.ts",
+    compatibilityFlags: ["nodejs_compat", "global_fetch_strictly_public"],
+    durableObjects: { MCP_OBJECT: "PeerMcp" },
+    kvNamespaces: ["OAUTH_KV"],
+  },
+};
+
+export const LEGACY = "2025-06-18";
+export const MODERN = "2026-07-28";
+
+export const CALLS = {
+  list_models: { limit: 10 },
+  get_instructions: {},
+};
+
+// One row per load target. `sessions` means one MCP session per connection.
+export const TARGETS = [
+  { id: "bare/list_models", server: "bare", tool: "list_models", era: LEGACY },
+  { id: "ours/list_models/2025", server: "ours", tool: "list_models", era: LEGACY },
+  { id: "ours/list_models/2026", server: "ours", tool: "list_models", era: MODERN },
+  { id: "ours/get_instructions/2025", server: "ours", tool: "get_instructions", era: LEGACY },
+  { id: "ours/get_instructions/2026", server: "ours", tool: "get_instructions", era: MODERN },
+  { id: "stateless/list_models/2025", server: "stateless", tool: "list_models", era: LEGACY },
+  { id: "stateless/list_models/2026", server: "stateless", tool: "list_models", era: MODERN },
+  { id: "stateless/get_instructions/2025", server: "stateless", tool: "get_instructions", era: LEGACY },
+  { id: "stateless/get_instructions/2026", server: "stateless", tool: "get_instructions", era: MODERN },
+  { id: "mcpagent/list_models/2025", server: "mcpagent", tool: "list_models", era: LEGACY, sessions: true },
+  { id: "mcpagent/get_instructions/2025", server: "mcpagent", tool: "get_instructions", era: LEGACY, sessions: true },
+];
+
+// Ratios of requests per second, [numerator, denominator, aim]. The McpAgent
+// peer and the bare Worker have one era each, so both of our eras meet them.
+export const RATIOS = [
+  ["ours/list_models/2025", "bare/list_models", 0.5],
+  ["ours/list_models/2026", "bare/list_models", 0.5],
+  ["ours/list_models/2025", "stateless/list_models/2025", 5],
+  ["ours/list_models/2026", "stateless/list_models/2026", 5],
+  ["ours/list_models/2025", "mcpagent/list_models/2025", 10],
+  ["ours/list_models/2026", "mcpagent/list_models/2025", 10],
+  ["ours/get_instructions/2025", "stateless/get_instructions/2025", null],
+  ["ours/get_instructions/2026", "stateless/get_instructions/2026", null],
+  ["ours/get_instructions/2025", "mcpagent/get_instructions/2025", null],
+];
+
+export const AIMS = {
+  coldStartMs: 60,
+  wasmGzipKiB: 700,
+  storageOperations: 0,
+};
+
+// Bounds, so that a hung server or generator ends the run instead of holding it.
+export const LIMITS = {
+  maxSecs: 30,
+  maxReps: 9,
+  maxConnections: 256,
+  serverStartMs: 30_000,
+  serverStopMs: 8_000,
+  buildMs: 900_000,
+  requestMs: 15_000,
+  coldStartMs: 10_000,
+  runMs: 2 * 60 * 60 * 1000,
+};
+
+// A row counts as noisy when processes other than the measured server and the
+// load generator used more than this share of the machine meanwhile.
+export const NOISY_SHARE = 0.15;

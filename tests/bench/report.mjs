@@ -1,0 +1,152 @@
+// The summary on the terminal: plain text, aligned, each figure beside the one
+// aimed at. It reports and judges nothing: a short number fails no run.
+
+import { AIMS, RATIOS, TARGETS } from "./config.mjs";
+import { median, medianRatio, medianRow } from "./measure.mjs";
+
+const KIB = 1024;
+
+function table(head, rows) {
+  const cells = [head, ...rows].map((row) => row.map((cell) => String(cell ?? "-")));
+  const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column].length)));
+  // The first column holds names and the last may hold words, the others figures.
+  const isWords = (column) => column === 0 || column === head.length - 1;
+  const line = (row) =>
+    row
+      .map((cell, column) => (isWords(column) ? cell.padEnd(widths[column]) : cell.padStart(widths[column])))
+      .join("  ")
+      .trimEnd();
+  return cells.map(line).join("\n");
+}
+
+const fixed = (value, digits) => (value === null || value === undefined || !Number.isFinite(value) ? "-" : value.toFixed(digits));
+const percentile = (sorted, share) => sorted[Math.floor((sorted.length - 1) * share)];
+const verdict = (met) => (met ? "met" : "short");
+
+function loadTable(rows, connections) {
+  const lines = [];
+  for (const count of connections) {
+    for (const { id } of TARGETS) {
+      const row = medianRow(rows, id, count);
+      if (row === null) {
+        continue;
+      }
+      if (row.rps === undefined) {
+        lines.push([id, count, "FAILED"]);
+        continue;
+      }
+      lines.push([
+        id,
+        count,
+        fixed(row.rps, 0),
+        `${fixed(row.lowest_rps, 0)}-${fixed(row.highest_rps, 0)}`,
+        fixed(row.p50_ms, 2),
+        fixed(row.p99_ms, 1),
+        fixed(row.cpu_ms_per_request, 3),
+        fixed(row.peak_rss_mib, 0),
+        row.answer_bytes,
+        `${row.noisy}/${row.reps}`,
+        row.failed_reps === 0 ? "" : `${row.failed_reps} FAILED`,
+      ]);
+    }
+  }
+  const head = ["target", "conn", "req/s", "range", "p50 ms", "p99 ms", "CPU ms/req", "peak RSS MiB", "body bytes", "noisy", ""];
+  return table(head, lines.map((line) => [...line, ...Array(head.length - line.length).fill("")]));
+}
+
+function ratioTable(rows, connections) {
+  const lines = [];
+  for (const [above, below, aim] of RATIOS) {
+    const ratios = connections.map((count) => medianRatio(rows, above, below, count));
+    if (ratios.every((ratio) => ratio === null)) {
+      continue;
+    }
+    const shown = ratios.map((ratio) => (ratio === null ? "-" : `${ratio.toFixed(2)}x`));
+    const known = ratios.filter((ratio) => ratio !== null);
+    const judged = aim === null ? "" : `${known.filter((ratio) => ratio >= aim).length} of ${known.length} met`;
+    lines.push([`${above} : ${below}`, ...shown, aim === null ? "" : `>= ${aim}x`, judged]);
+  }
+  if (lines.length === 0) {
+    return "";
+  }
+  return table(["ratio of requests/s", ...connections.map((count) => `c=${count}`), "aim", ""], lines);
+}
+
+function coldTable(rows) {
+  const names = [...new Set(rows.filter((row) => row.kind === "cold").map((row) => row.target))];
+  const lines = names.map((name) => {
+    const mine = rows.filter((row) => row.kind === "cold" && row.target === name);
+    if (mine.some((row) => row.failed !== undefined)) {
+      return [name, mine.length, "FAILED", "", "", "", ""];
+    }
+    const sorted = mine.map((row) => row.ms).toSorted((a, b) => a - b);
+    const middle = median(sorted);
+    const aim = name === "ours" ? [`<= ${AIMS.coldStartMs}`, verdict(middle <= AIMS.coldStartMs)] : ["", ""];
+    return [name, sorted.length, fixed(middle, 1), fixed(sorted[0], 1), fixed(percentile(sorted, 0.9), 1), ...aim];
+  });
+  return table(["exec to first 200 (ms)", "runs", "median", "least", "p90", "aim", ""], lines);
+}
+
+function sizeTable(rows) {
+  const sizes = rows.filter((row) => row.kind === "size");
+  const lines = sizes.map((row) => {
+    const gzip = row.gzip_bytes / KIB;
+    const aim = row.part === "Wasm" ? [`<= ${AIMS.wasmGzipKiB}`, verdict(gzip <= AIMS.wasmGzipKiB)] : ["", ""];
+    return [`${row.target}: ${row.part} (${row.file})`, fixed(row.raw_bytes / KIB, 1), fixed(gzip, 1), ...aim];
+  });
+  const ours = sizes.filter((row) => row.target === "ours");
+  if (ours.length > 1) {
+    const sum = (field) => ours.reduce((total, row) => total + row[field], 0) / KIB;
+    lines.push(["ours: together", fixed(sum("raw_bytes"), 1), fixed(sum("gzip_bytes"), 1), "", ""]);
+  }
+  return table(["size (KiB)", "raw", "gzip -9", "aim", ""], lines);
+}
+
+function storageTable(rows) {
+  const lines = rows
+    .filter((row) => row.kind === "storage")
+    .map((row) => [
+      row.tool,
+      row.calls,
+      row.operations,
+      `<= ${AIMS.storageOperations}`,
+      verdict(row.operations <= AIMS.storageOperations),
+      Object.entries(row.counts)
+        .map(([name, count]) => `${name} ${count}`)
+        .join(", "),
+    ]);
+  const control = rows.find((row) => row.kind === "storage-control");
+  const shown = table(["storage operations", "calls", "made", "aim", "", "which"], lines);
+  if (!control) {
+    return shown;
+  }
+  const note =
+    control.token_operations > 0
+      ? `control: making the token made ${control.token_operations}, so the counter sees; warm-up calls made ${control.warm_up_operations}`
+      : "control FAILED: making the token made none, so the counter may be blind and the figures above prove nothing";
+  return `${shown}\n${note}`;
+}
+
+export function summary(rows, connections) {
+  const parts = [];
+  const has = (kind) => rows.some((row) => row.kind === kind);
+  if (has("load")) {
+    parts.push(loadTable(rows, connections));
+    parts.push(ratioTable(rows, connections));
+  }
+  if (has("cold")) {
+    parts.push(coldTable(rows));
+  }
+  if (has("size")) {
+    parts.push(sizeTable(rows));
+  }
+  if (has("storage")) {
+    parts.push(storageTable(rows));
+  }
+  const failures = rows.filter((row) => row.failed !== undefined);
+  if (failures.length > 0) {
+    const lines = failures.map((row) => `  ${row.kind} ${row.target ?? ""} ${row.connections ? `c=${row.connections}` : ""}: ${row.failed}`);
+    parts.push(`FAILED (${failures.length}):\n${lines.join("\n")}`);
+  }
+  return parts.filter((part) => part !== "").join("\n\n");
+}
