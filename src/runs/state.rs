@@ -219,7 +219,7 @@ mod tests {
     fn the_stored_format_is_unchanged() {
         let mut run = record();
         run.move_to(Stage::Working { operation: serde_json::json!({"started_at": 5}) });
-        expect_test::expect![[r#"{"job":{"run_id":"00000000-0001-7101-8101-010101010101","workspace_id":"00000000-0001-7202-8202-020202020202","person":"1","generation":{"model_id":"m","batch_size":4,"seed":1,"options":{}},"reserved":4,"session_name":null,"created_at":1000},"stage":{"Working":{"operation":{"started_at":5}}},"progress":0.0,"assets":[],"version":1,"attempts":0,"watchers":[]}"#]]
+        expect_test::expect![[r#"{"job":{"run_id":"00000000-0001-7101-8101-010101010101","workspace_id":"00000000-0001-7202-8202-020202020202","person":"8a4c01c5ee1da38b831dd3f930b49ff8","generation":{"model_id":"m","batch_size":4,"seed":1,"options":{}},"reserved":4,"session_name":null,"created_at":1000},"stage":{"Working":{"operation":{"started_at":5}}},"progress":0.0,"assets":[],"version":1,"attempts":0,"watchers":[]}"#]]
         .assert_eq(&serde_json::to_string(&run).unwrap());
         let text = serde_json::to_string(&run).unwrap();
         assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), run);
