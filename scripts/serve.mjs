@@ -13,6 +13,7 @@ const { values: options } = parseArgs({
     port: { type: "string", default: "8787" },
     state: { type: "string", default: path.join(root, ".wrangler/state") },
     ready: { type: "string" },
+    bundle: { type: "string", default: path.join(root, "build/bundle") },
   },
 });
 const port = Number(options.port);
@@ -59,9 +60,9 @@ if (options.ready) {
 function writeConfig() {
   const source = fs.readFileSync(path.join(root, "wrangler.toml"), "utf8");
   const config = source
-    .replace(/^main = .*$/m, 'main = "bundle/index.js"\nno_bundle = true')
+    .replace(/^main = .*$/m, `main = ${JSON.stringify(path.join(path.resolve(options.bundle), "index.js"))}\nno_bundle = true`)
     .replace(/\[build\]\n(?:[^\[\n].*\n)*/, "");
-  const file = path.join(root, "build/wrangler.toml");
+  const file = path.join(state, "wrangler.toml");
   fs.writeFileSync(file, config);
   return file;
 }

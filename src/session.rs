@@ -33,6 +33,9 @@ pub enum Command {
     /// Waits for the answer at most so long.
     Await { question: String, millis: i64 },
     End { expires_at: Timestamp },
+    /// Ends the Wasm instance as a defect would: the test of what is left standing.
+    #[cfg(feature = "conformance")]
+    Panic,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,6 +57,10 @@ impl Entity for Session {
         let now = platform.now();
         if let Command::Await { question, millis } = command {
             return wait(platform, storage, &question, now.plus_millis(millis)).await;
+        }
+        #[cfg(feature = "conformance")]
+        if matches!(command, Command::Panic) {
+            std::process::abort();
         }
         if storage.transact(ended)? {
             return Ok(Reply::Ended);

@@ -7,6 +7,7 @@
 mod listen;
 mod objects;
 mod platform;
+mod sleep;
 mod sql;
 mod wake;
 

@@ -1,16 +1,16 @@
 //! `Platform` on Workers bindings.
 
 use super::listen;
+use super::sleep::Sleep;
 use crate::config::Config;
 use crate::platform::{ByteRange, Entity, Level, ObjectHead, Platform, Unavailable};
 use crate::time::Timestamp;
 use futures::stream::LocalBoxStream;
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::Duration;
 use wasm_bindgen::JsCast;
 use web_sys::ReadableStream;
-use worker::{Bucket, Delay, Env, HttpMetadata, KvStore, Range, RequestInit, ResponseBody, Stub};
+use worker::{Bucket, Env, HttpMetadata, KvStore, Range, RequestInit, ResponseBody, Stub};
 
 const KV: &str = "KV";
 const MEDIA: &str = "MEDIA";
@@ -75,7 +75,7 @@ impl Platform for Workers {
     }
 
     async fn sleep(&self, millis: u32) {
-        Delay::from(Duration::from_millis(u64::from(millis))).await;
+        Sleep::new(millis).await;
     }
 
     fn log(&self, level: Level, event: &str, fields: serde_json::Value) {

@@ -21,8 +21,9 @@ pub fn public<'a>(config: &'a Config, request: &'a Request) -> &'a str {
 /// Why a request must not be served to whoever sent it; None when it may.
 pub fn refusal(config: &Config, request: &Request) -> Option<&'static str> {
     if let Some(url) = config.public_url.as_deref() {
-        let host_is_ours = host(&request.origin).eq_ignore_ascii_case(host(url));
-        if !host_is_ours && !(is_loopback(url) && is_loopback(&request.origin)) {
+        let is_ours = host(&request.origin).eq_ignore_ascii_case(host(url));
+        let is_local = is_loopback(url) && is_loopback(&request.origin);
+        if !(is_ours || is_local) {
             return Some("The Host header does not name this gateway. Use the address it was started with (PUBLIC_URL).");
         }
     }

@@ -1,0 +1,8 @@
+//! The gateway through its front door, natively: real requests against a platform in memory whose databases are
+//! real SQLite. Not for: what only the real runtime can show (`tests/edge`).
+
+mod journey;
+mod money;
+mod refusals;
+mod sessions;
+mod support;

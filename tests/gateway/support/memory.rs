@@ -1,0 +1,265 @@
+//! `Memory`: the gateway's platform in one thread of one process. Time is virtual, randomness is seeded, every
+//! Durable Object has a real SQLite, and what goes wrong in the world goes wrong here when a test asks for it.
+//! Not for: running anything; `schedule` polls, rings alarms and moves the clock.
+
+use super::dice::Dice;
+use super::object::{Object, Owned};
+use super::schedule::Task;
+use atelier::config::Config;
+use atelier::platform::{ByteRange, Entity, Level, ObjectHead, Platform, Storage, Unavailable};
+use atelier::time::Timestamp;
+use futures::channel::{mpsc, oneshot};
+use futures::stream::LocalBoxStream;
+use futures::{FutureExt, StreamExt};
+use serde_json::Value;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+pub const OPERATOR_KEY: &str = "the-operator-key-of-the-test-world";
+const GATEWAY_SECRET: &str = "the-gateway-secret-of-the-test-world";
+/// 2026-11-21T07:32:00.000Z
+const BEGINNING: Timestamp = Timestamp(1_795_246_320_000);
+
+/// What happens to one operation instead of what was meant to.
+#[derive(Clone, Copy, Debug)]
+pub enum Fault {
+    /// It is not done.
+    Refuse,
+    /// It is done, and whoever asked is told that it was not.
+    LoseReply,
+    /// It takes so many milliseconds to begin.
+    Delay(u32),
+}
+
+struct File {
+    content_type: String,
+    bytes: Vec<u8>,
+}
+
+pub struct State {
+    pub now: Timestamp,
+    pub dice: Dice,
+    /// Operations done, by name and binding: `ask RUN`, `recall`, `transact WORKSPACE`.
+    pub counts: BTreeMap<String, u32>,
+    pub log: Vec<(Level, String, Value)>,
+    pub objects: BTreeMap<(&'static str, String), Rc<Object>>,
+    pub tasks: Vec<Task>,
+    /// Deadlines of whoever sleeps, by an identity of the sleeper.
+    pub sleepers: BTreeMap<u64, Timestamp>,
+    pub is_dead: bool,
+    /// Await points until the process dies.
+    pub kill_after: Option<u64>,
+    /// Chance that an operation fails, in percent.
+    pub fault_percent: u64,
+    /// Lets tasks overtake each other by chance.
+    pub shuffles: bool,
+    faults: Vec<(&'static str, Fault)>,
+    remembered: BTreeMap<String, (String, Timestamp)>,
+    files: BTreeMap<String, File>,
+}
+
+#[derive(Clone)]
+pub struct Memory(Rc<(Config, RefCell<State>)>);
+
+impl Memory {
+    pub fn new() -> Self {
+        Self::with(1, &[])
+    }
+
+    /// `settings` beside the two secrets.
+    pub fn with(seed: u64, settings: &[(&str, &str)]) -> Self {
+        let given = [("GATEWAY_SECRET", GATEWAY_SECRET), ("OPERATOR_KEY", OPERATOR_KEY)];
+        let lookup = |name: &str| settings.iter().chain(&given).find(|(key, _)| *key == name).map(|(_, text)| (*text).to_owned());
+        let state = State {
+            now: BEGINNING,
+            dice: Dice::new(seed),
+            counts: BTreeMap::new(),
+            log: Vec::new(),
+            objects: BTreeMap::new(),
+            tasks: Vec::new(),
+            sleepers: BTreeMap::new(),
+            is_dead: false,
+            kill_after: None,
+            fault_percent: 0,
+            shuffles: false,
+            faults: Vec::new(),
+            remembered: BTreeMap::new(),
+            files: BTreeMap::new(),
+        };
+        Self(Rc::new((Config::parse(lookup).unwrap(), RefCell::new(state))))
+    }
+
+    pub fn state<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
+        look(&mut self.0.1.borrow_mut())
+    }
+
+    /// The next operation whose name begins so meets this fault.
+    pub fn meet(&self, operation: &'static str, fault: Fault) {
+        self.state(|state| state.faults.push((operation, fault)));
+    }
+
+    pub fn count(&self, operation: &str) {
+        self.state(|state| *state.counts.entry(operation.to_owned()).or_default() += 1);
+    }
+
+    /// Operations done while `work` was, by name.
+    pub fn counted(&self, work: impl FnOnce()) -> BTreeMap<String, u32> {
+        self.state(|state| state.counts.clear());
+        work();
+        self.state(|state| state.counts.clone())
+    }
+
+    pub fn object<E: Entity>(&self, name: &str) -> Rc<Object> {
+        let fresh = || Rc::new(Object::new(E::BINDING, wake::<E>));
+        self.state(|state| state.objects.entry((E::BINDING, name.to_owned())).or_insert_with(fresh).clone())
+    }
+
+    pub fn files(&self) -> Vec<String> {
+        self.state(|state| state.files.keys().cloned().collect())
+    }
+
+    pub fn lose_file(&self, key: &str) {
+        self.state(|state| state.files.remove(key)).unwrap();
+    }
+
+    /// The beginning of every operation: true when its reply will be lost.
+    pub async fn enter(&self, operation: &str) -> Result<bool, Unavailable> {
+        self.count(operation);
+        self.pause().await;
+        let fault = self.state(|state| {
+            if let Some(place) = state.faults.iter().position(|(prefix, _)| operation.starts_with(prefix)) {
+                return Some(state.faults.remove(place).1);
+            }
+            let chance = state.fault_percent;
+            (chance > 0 && state.dice.percent(chance)).then(|| if state.dice.percent(50) { Fault::Refuse } else { Fault::LoseReply })
+        });
+        match fault {
+            None => Ok(false),
+            Some(Fault::Refuse) => Err(Unavailable(format!("{operation} was made to fail"))),
+            Some(Fault::LoseReply) => Ok(true),
+            Some(Fault::Delay(millis)) => {
+                self.sleep(millis).await;
+                Ok(false)
+            }
+        }
+    }
+
+    /// The end of every operation whose reply can be lost.
+    async fn leave<T>(&self, is_lost: bool, reply: T) -> Result<T, Unavailable> {
+        self.pause().await;
+        if is_lost { Err(Unavailable("the reply was made to be lost".into())) } else { Ok(reply) }
+    }
+
+    fn file<T>(&self, key: &str, look: impl FnOnce(&File) -> T) -> Option<T> {
+        self.state(|state| state.files.get(key).map(look))
+    }
+}
+
+/// To JSON and back, and the same JSON again: whatever does not survive the way to an object fails here.
+fn travel<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T) -> T {
+    let text = serde_json::to_string(value).unwrap();
+    let arrived: T = serde_json::from_str(&text).unwrap_or_else(|fault| panic!("{fault} in {text}"));
+    assert_eq!(serde_json::to_string(&arrived).unwrap(), text, "changed on its way");
+    arrived
+}
+
+fn wake<E: Entity>(memory: Memory, object: Rc<Object>) -> futures::future::LocalBoxFuture<'static, Result<(), Unavailable>> {
+    async move { E::wake(&memory.clone(), &Owned { memory, object }).await }.boxed_local()
+}
+
+impl Platform for Memory {
+    type Stream = Vec<u8>;
+
+    fn config(&self) -> &Config {
+        &self.0.0
+    }
+
+    fn now(&self) -> Timestamp {
+        self.state(|state| state.now)
+    }
+
+    fn random<const N: usize>(&self) -> [u8; N] {
+        self.state(|state| [0; N].map(|_: u8| state.dice.roll().to_le_bytes()[0]))
+    }
+
+    async fn sleep(&self, millis: u32) {
+        self.rest_until(self.now().plus_millis(i64::from(millis))).await;
+    }
+
+    fn log(&self, level: Level, event: &str, fields: Value) {
+        self.state(|state| state.log.push((level, event.to_owned(), fields)));
+    }
+
+    async fn recall(&self, key: &str) -> Result<Option<String>, Unavailable> {
+        let is_lost = self.enter("recall").await?;
+        let found = self.state(|state| state.remembered.get(key).filter(|(_, until)| *until > state.now).map(|(text, _)| text.clone()));
+        self.leave(is_lost, found).await
+    }
+
+    async fn remember(&self, key: &str, value: &str, ttl_seconds: u32) -> Result<(), Unavailable> {
+        assert!(ttl_seconds >= 60, "the platform takes no time to live under a minute");
+        let is_lost = self.enter("remember").await?;
+        self.state(|state| {
+            let until = state.now.plus_seconds(i64::from(ttl_seconds));
+            state.remembered.insert(key.to_owned(), (value.to_owned(), until));
+        });
+        self.leave(is_lost, ()).await
+    }
+
+    async fn head_object(&self, key: &str) -> Result<Option<ObjectHead>, Unavailable> {
+        let is_lost = self.enter("head").await?;
+        let head = self.file(key, |file| ObjectHead {
+            size_bytes: file.bytes.len() as u64,
+            etag: format!("\"{}\"", &atelier::crypto::hex(&atelier::crypto::sha256(&file.bytes))[..16]),
+            content_type: file.content_type.clone(),
+        });
+        self.leave(is_lost, head).await
+    }
+
+    async fn stream_object(&self, key: &str, range: Option<ByteRange>) -> Result<Option<Vec<u8>>, Unavailable> {
+        let is_lost = self.enter("stream").await?;
+        let bytes = self.file(key, |file| match range {
+            None => file.bytes.clone(),
+            Some(range) => file.bytes[usize::try_from(range.first).unwrap()..=usize::try_from(range.last).unwrap()].to_vec(),
+        });
+        self.leave(is_lost, bytes).await
+    }
+
+    async fn read_object(&self, key: &str) -> Result<Option<Vec<u8>>, Unavailable> {
+        let is_lost = self.enter("read").await?;
+        let bytes = self.file(key, |file| file.bytes.clone());
+        self.leave(is_lost, bytes).await
+    }
+
+    async fn put_object(&self, key: &str, content_type: &str, bytes: Vec<u8>) -> Result<(), Unavailable> {
+        let is_lost = self.enter("put").await?;
+        self.state(|state| state.files.insert(key.to_owned(), File { content_type: content_type.to_owned(), bytes }));
+        self.leave(is_lost, ()).await
+    }
+
+    /// The object works on even when whoever asked is gone.
+    async fn ask<E: Entity>(&self, name: &str, command: E::Command) -> Result<E::Reply, Unavailable> {
+        let is_lost = self.enter(&format!("ask {}", E::BINDING)).await?;
+        let (memory, object) = (self.clone(), self.object::<E>(name));
+        let command = travel(&command);
+        let (sender, reply) = oneshot::channel();
+        self.spawn(async move {
+            let outcome = E::handle(&memory.clone(), &Owned { memory, object }, command).await;
+            // Nobody waits any more.
+            let _ = sender.send(outcome.map(|reply| travel(&reply)));
+        });
+        let reply = reply.await.unwrap_or_else(|_| Err(Unavailable("the object died".into())))?;
+        self.leave(is_lost, reply).await
+    }
+
+    async fn listen<E: Entity>(&self, name: &str, after: Option<&str>) -> Result<LocalBoxStream<'static, String>, Unavailable> {
+        self.enter(&format!("listen {}", E::BINDING)).await?;
+        let object = self.object::<E>(name);
+        let missed = Owned { memory: self.clone(), object: object.clone() }.transact(|sql| E::backlog(sql, after))?;
+        let (sender, events) = mpsc::unbounded();
+        missed.into_iter().for_each(|event| sender.unbounded_send(event).unwrap());
+        object.listeners.borrow_mut().push(sender);
+        Ok(events.boxed_local())
+    }
+}
