@@ -47,7 +47,11 @@ pub const SETTINGS: &[(&str, bool, &str)] = &[
         true,
         "Optional. 32 or more random characters; lets the operator create workspaces and tokens over REST. Unset: that API does not exist.",
     ),
-    ("PUBLIC_URL", false, "Optional. The public origin, such as `https://media.example.com`, when it differs from the one requests name."),
+    (
+        "PUBLIC_URL",
+        false,
+        "Optional. The public origin, such as `https://media.example.com`, when it differs from the one requests name.",
+    ),
     (
         "ALLOWED_ORIGINS",
         false,
@@ -58,7 +62,8 @@ pub const SETTINGS: &[(&str, bool, &str)] = &[
 impl Config {
     /// Err: a sentence for the operator, naming the setting.
     pub fn parse(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
-        let given = |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let given =
+            |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         let secret = |name: &str| match given(name) {
             Some(value) if value.len() < MIN_SECRET_CHARS => Err(format!(
                 "{name} is shorter than {MIN_SECRET_CHARS} characters. Set a random one: openssl rand -base64 32 | npx wrangler secret put {name}"
@@ -70,14 +75,20 @@ impl Config {
         )?;
         let public_url = given("PUBLIC_URL").map(|url| url.trim_end_matches('/').to_owned());
         if public_url.as_deref().is_some_and(|url| !is_origin(url)) {
-            return Err("PUBLIC_URL must be an origin such as https://media.example.com, without a path.".into());
+            return Err(
+                "PUBLIC_URL must be an origin such as https://media.example.com, without a path.".into()
+            );
         }
         let allowed_origins = given("ALLOWED_ORIGINS").unwrap_or_default();
         Ok(Self {
             gateway_secret,
             operator_key: secret("OPERATOR_KEY")?,
             public_url,
-            allowed_origins: allowed_origins.split(',').map(|o| o.trim().to_owned()).filter(|o| !o.is_empty()).collect(),
+            allowed_origins: allowed_origins
+                .split(',')
+                .map(|o| o.trim().to_owned())
+                .filter(|o| !o.is_empty())
+                .collect(),
         })
     }
 }
@@ -100,10 +111,17 @@ mod tests {
         const GOOD: &str = "0123456789abcdef0123456789abcdef";
         assert!(parse(&[]).unwrap_err().contains("wrangler secret put GATEWAY_SECRET"));
         assert!(parse(&[("GATEWAY_SECRET", "short")]).unwrap_err().contains("shorter than 32"));
-        assert!(parse(&[("GATEWAY_SECRET", GOOD), ("OPERATOR_KEY", "x")]).unwrap_err().contains("OPERATOR_KEY"));
+        assert!(
+            parse(&[("GATEWAY_SECRET", GOOD), ("OPERATOR_KEY", "x")]).unwrap_err().contains("OPERATOR_KEY")
+        );
         let bad_url = [("GATEWAY_SECRET", GOOD), ("PUBLIC_URL", "https://a.example/mcp")];
         assert!(parse(&bad_url).unwrap_err().contains("PUBLIC_URL"));
-        let config = parse(&[("GATEWAY_SECRET", GOOD), ("PUBLIC_URL", "https://a.example/"), ("ALLOWED_ORIGINS", "https://b, https://c")]).unwrap();
+        let config = parse(&[
+            ("GATEWAY_SECRET", GOOD),
+            ("PUBLIC_URL", "https://a.example/"),
+            ("ALLOWED_ORIGINS", "https://b, https://c"),
+        ])
+        .unwrap();
         assert_eq!(config.public_url.as_deref(), Some("https://a.example"));
         assert_eq!(config.allowed_origins, ["https://b", "https://c"]);
         assert!(!format!("{config:?}").contains(GOOD));

@@ -113,7 +113,8 @@ impl Refusal {
             "request_id": request_id,
         });
         if let Some(error) = error.as_object_mut() {
-            self.retry_after_seconds.map(|seconds| error.insert("retry_after_seconds".into(), seconds.into()));
+            self.retry_after_seconds
+                .map(|seconds| error.insert("retry_after_seconds".into(), seconds.into()));
             self.details.clone().map(|details| error.insert("details".into(), details));
         }
         json!({ "error": error })
@@ -132,7 +133,8 @@ mod tests {
             "MODEL_NOT_FOUND: No model is called `x`. Next: Call list_models and use one of its model_id values."
         );
         assert_eq!(refusal.envelope("r1")["error"]["retryable"], false);
-        let limited = Refusal::new(Code::RateLimited, "Five run.").retry_after(3).details(json!({"running": []}));
+        let limited =
+            Refusal::new(Code::RateLimited, "Five run.").retry_after(3).details(json!({"running": []}));
         assert_eq!(limited.envelope("r1")["error"]["retry_after_seconds"], 3);
         assert_eq!(limited.envelope("r1")["error"]["details"]["running"], json!([]));
     }

@@ -27,7 +27,8 @@ impl Headers {
 
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.lines().find_map(|line| {
-            let (key, value) = line.split_once(": ").or_else(|| line.strip_suffix(':').map(|key| (key, "")))?;
+            let (key, value) =
+                line.split_once(": ").or_else(|| line.strip_suffix(':').map(|key| (key, "")))?;
             key.eq_ignore_ascii_case(name).then_some(value.trim())
         })
     }

@@ -31,8 +31,17 @@
 //! [`workspace::ledger`]: every change is one transaction in one object, and SQLite itself refuses a state in
 //! which granted ≠ balance + reserved + spent.
 
-#![allow(async_fn_in_trait, reason = "futures stay on one thread in an isolate, and nobody outside implements these")]
-#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::await_holding_refcell_ref)]
+#![allow(
+    async_fn_in_trait,
+    reason = "futures stay on one thread in an isolate, and nobody outside implements these"
+)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::await_holding_refcell_ref
+)]
 
 pub mod crypto;
 pub mod error;

@@ -29,7 +29,9 @@ pub fn cursor<P: Platform>(platform: &P, of: &str, after: &str) -> String {
 /// Where the page after this cursor begins.
 pub fn open<P: Platform>(platform: &P, of: &str, cursor: Option<&str>) -> Result<Option<String>, Refusal> {
     let Some(cursor) = cursor else { return Ok(None) };
-    let refuse = |why: &str| Refusal::invalid(format!("`cursor` {why}.")).next("Leave cursor out to start from the first page.");
+    let refuse = |why: &str| {
+        Refusal::invalid(format!("`cursor` {why}.")).next("Leave cursor out to start from the first page.")
+    };
     let payload = signer(platform).open(cursor).and_then(|text| serde_json::from_str::<Payload>(&text).ok());
     match payload {
         Some(payload) if payload.expires < platform.now().seconds() => Err(refuse("has expired")),
@@ -42,10 +44,13 @@ pub fn open<P: Platform>(platform: &P, of: &str, cursor: Option<&str>) -> Result
 pub fn limit(asked: Option<i64>) -> Result<u32, Refusal> {
     match asked {
         None => Ok(DEFAULT_LIMIT),
-        Some(asked) => u32::try_from(asked)
-            .ok()
-            .filter(|limit| (1..=MAX_LIMIT).contains(limit))
-            .ok_or_else(|| Refusal::invalid(format!("`limit` must be a whole number from 1 to {MAX_LIMIT}, not {asked}."))),
+        Some(asked) => {
+            u32::try_from(asked).ok().filter(|limit| (1..=MAX_LIMIT).contains(limit)).ok_or_else(|| {
+                Refusal::invalid(format!(
+                    "`limit` must be a whole number from 1 to {MAX_LIMIT}, not {asked}."
+                ))
+            })
+        }
     }
 }
 

@@ -60,7 +60,11 @@ pub trait Platform: Clone + 'static {
     async fn remember(&self, key: &str, value: &str, ttl_seconds: u32) -> Result<(), Unavailable>;
 
     async fn head_object(&self, key: &str) -> Result<Option<ObjectHead>, Unavailable>;
-    async fn stream_object(&self, key: &str, range: Option<ByteRange>) -> Result<Option<Self::Stream>, Unavailable>;
+    async fn stream_object(
+        &self,
+        key: &str,
+        range: Option<ByteRange>,
+    ) -> Result<Option<Self::Stream>, Unavailable>;
     /// The whole object in memory; the caller has bounded its size by [`Platform::head_object`] or by having written it.
     async fn read_object(&self, key: &str) -> Result<Option<Vec<u8>>, Unavailable>;
     async fn put_object(&self, key: &str, content_type: &str, bytes: Vec<u8>) -> Result<(), Unavailable>;
@@ -68,7 +72,11 @@ pub trait Platform: Clone + 'static {
     /// Sends a command to the Durable Object of kind `E` that has this name, and waits for its reply.
     async fn ask<E: Entity>(&self, name: &str, command: E::Command) -> Result<E::Reply, Unavailable>;
     /// The live events of an entity that pushes (`Storage::push`), after those it kept since `after`.
-    async fn listen<E: Entity>(&self, name: &str, after: Option<&str>) -> Result<LocalBoxStream<'static, String>, Unavailable>;
+    async fn listen<E: Entity>(
+        &self,
+        name: &str,
+        after: Option<&str>,
+    ) -> Result<LocalBoxStream<'static, String>, Unavailable>;
 }
 
 /// The mind of a Durable Object: what it does with a command and when its alarm rings. One object runs in one
@@ -79,7 +87,11 @@ pub trait Entity: 'static {
     type Command: Serialize + DeserializeOwned;
     type Reply: Serialize + DeserializeOwned;
 
-    async fn handle<P: Platform, S: Storage>(platform: &P, storage: &S, command: Self::Command) -> Result<Self::Reply, Unavailable>;
+    async fn handle<P: Platform, S: Storage>(
+        platform: &P,
+        storage: &S,
+        command: Self::Command,
+    ) -> Result<Self::Reply, Unavailable>;
 
     /// The alarm rang. Rings at least once; a handler that fails is called again later.
     async fn wake<P: Platform, S: Storage>(platform: &P, storage: &S) -> Result<(), Unavailable>;

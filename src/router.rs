@@ -15,10 +15,16 @@ pub async fn handle<P: Platform>(platform: &P, request: &Request) -> Response<P:
         (_, "/mcp") => transport::serve(platform, request, &request_id).await,
         ("GET" | "HEAD", "/") => pages::home::home(platform, request),
         ("GET" | "HEAD", "/health") => health(),
-        ("GET" | "HEAD", _) if path.starts_with("/assets/") => api::assets::get(platform, request, &request_id).await,
+        ("GET" | "HEAD", _) if path.starts_with("/assets/") => {
+            api::assets::get(platform, request, &request_id).await
+        }
         ("OPTIONS", _) if path.starts_with("/assets/") => api::assets::options(),
-        ("POST", "/api/v1/operator/tokens") => api::operator::create_token(platform, request, &request_id).await,
-        ("POST", "/api/v1/operator/tokens/revoke") => api::operator::revoke_token(platform, request, &request_id).await,
+        ("POST", "/api/v1/operator/tokens") => {
+            api::operator::create_token(platform, request, &request_id).await
+        }
+        ("POST", "/api/v1/operator/tokens/revoke") => {
+            api::operator::revoke_token(platform, request, &request_id).await
+        }
         ("POST", "/api/v1/operator/grants") => api::operator::grant(platform, request, &request_id).await,
         _ => not_found(path, &request_id),
     };
@@ -31,7 +37,8 @@ pub fn without_config<S>(request: &Request, problem: &str) -> Response<S> {
         "/health" => health(),
         "/" => pages::home::not_configured(problem),
         _ => {
-            let refusal = Refusal::new(Code::Internal, format!("The gateway is not configured: {problem}")).next("Tell the operator.");
+            let refusal = Refusal::new(Code::Internal, format!("The gateway is not configured: {problem}"))
+                .next("Tell the operator.");
             Response::json(503, refusal.envelope("").to_string())
         }
     }

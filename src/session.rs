@@ -24,15 +24,31 @@ pub struct Session;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Command {
     /// A stream is about to be opened.
-    Open { expires_at: Timestamp },
+    Open {
+        expires_at: Timestamp,
+    },
     /// A JSON-RPC message for the stream.
-    Push { expires_at: Timestamp, message: String },
+    Push {
+        expires_at: Timestamp,
+        message: String,
+    },
     /// A question is about to be asked; its answer will arrive by another request.
-    Expect { expires_at: Timestamp, question: String },
-    Answer { question: String, answer: String },
+    Expect {
+        expires_at: Timestamp,
+        question: String,
+    },
+    Answer {
+        question: String,
+        answer: String,
+    },
     /// Waits for the answer at most so long.
-    Await { question: String, millis: i64 },
-    End { expires_at: Timestamp },
+    Await {
+        question: String,
+        millis: i64,
+    },
+    End {
+        expires_at: Timestamp,
+    },
     /// Ends the Wasm instance as a defect would: the test of what is left standing.
     #[cfg(feature = "conformance")]
     Panic,
@@ -53,7 +69,11 @@ impl Entity for Session {
     type Command = Command;
     type Reply = Reply;
 
-    async fn handle<P: Platform, S: Storage>(platform: &P, storage: &S, command: Command) -> Result<Reply, Unavailable> {
+    async fn handle<P: Platform, S: Storage>(
+        platform: &P,
+        storage: &S,
+        command: Command,
+    ) -> Result<Reply, Unavailable> {
         let now = platform.now();
         if let Command::Await { question, millis } = command {
             return wait(platform, storage, &question, now.plus_millis(millis)).await;
@@ -65,7 +85,10 @@ impl Entity for Session {
         if storage.transact(ended)? {
             return Ok(Reply::Ended);
         }
-        if let Command::Open { expires_at } | Command::Push { expires_at, .. } | Command::Expect { expires_at, .. } | Command::End { expires_at } = &command
+        if let Command::Open { expires_at }
+        | Command::Push { expires_at, .. }
+        | Command::Expect { expires_at, .. }
+        | Command::End { expires_at } = &command
             && !storage.has_alarm().await?
         {
             storage.set_alarm(*expires_at).await?;
@@ -94,7 +117,10 @@ impl Entity for Session {
         if !sql.has_table("events")? {
             return Ok(Vec::new());
         }
-        let rows = sql.query("SELECT event_id, message FROM events WHERE event_id > ? ORDER BY event_id", &[after.into()])?;
+        let rows = sql.query(
+            "SELECT event_id, message FROM events WHERE event_id > ? ORDER BY event_id",
+            &[after.into()],
+        )?;
         rows.iter().map(|row| Ok(event(row.integer(0)?, &row.text(1)?))).collect()
     }
 }
@@ -110,13 +136,19 @@ fn apply(sql: &impl Sql, now: Timestamp, command: Command) -> Result<(Reply, Opt
     create_tables(sql)?;
     match command {
         Command::Push { message, .. } => {
-            let row = sql.first("INSERT INTO events (message, at) VALUES (?, ?) RETURNING event_id", &[message.as_str().into(), now.into()])?;
+            let row = sql.first(
+                "INSERT INTO events (message, at) VALUES (?, ?) RETURNING event_id",
+                &[message.as_str().into(), now.into()],
+            )?;
             let id = row.ok_or_else(|| SqlError("no event id".into()))?.integer(0)?;
             sql.query("DELETE FROM events WHERE event_id <= ?", &[(id - i64::from(MAX_EVENTS)).into()])?;
             Ok((Reply::Done, Some(event(id, &message))))
         }
         Command::Expect { question, .. } => {
-            sql.query("INSERT OR IGNORE INTO answers (question, answer, at) VALUES (?, NULL, ?)", &[question.into(), now.into()])?;
+            sql.query(
+                "INSERT OR IGNORE INTO answers (question, answer, at) VALUES (?, NULL, ?)",
+                &[question.into(), now.into()],
+            )?;
             sql.query(
                 "DELETE FROM answers WHERE question NOT IN (SELECT question FROM answers ORDER BY at DESC LIMIT ?)",
                 &[MAX_QUESTIONS.into()],
@@ -136,7 +168,10 @@ fn apply(sql: &impl Sql, now: Timestamp, command: Command) -> Result<(Reply, Opt
 fn create_tables(sql: &impl Sql) -> Result<(), SqlError> {
     sql.query("CREATE TABLE IF NOT EXISTS session (one INTEGER PRIMARY KEY CHECK (one = 1), ended INTEGER NOT NULL)", &[])?;
     sql.query("CREATE TABLE IF NOT EXISTS events (event_id INTEGER PRIMARY KEY AUTOINCREMENT, message TEXT NOT NULL, at INTEGER NOT NULL)", &[])?;
-    sql.query("CREATE TABLE IF NOT EXISTS answers (question TEXT PRIMARY KEY, answer TEXT, at INTEGER NOT NULL)", &[])?;
+    sql.query(
+        "CREATE TABLE IF NOT EXISTS answers (question TEXT PRIMARY KEY, answer TEXT, at INTEGER NOT NULL)",
+        &[],
+    )?;
     Ok(())
 }
 
@@ -154,7 +189,12 @@ fn answered(sql: &impl Sql, question: &str, answer: &str) -> Result<Reply, SqlEr
     Ok(if found.is_some() { Reply::Done } else { Reply::Unknown })
 }
 
-async fn wait<P: Platform, S: Storage>(platform: &P, storage: &S, question: &str, until: Timestamp) -> Result<Reply, Unavailable> {
+async fn wait<P: Platform, S: Storage>(
+    platform: &P,
+    storage: &S,
+    question: &str,
+    until: Timestamp,
+) -> Result<Reply, Unavailable> {
     loop {
         let found = storage.transact(|sql| {
             if !sql.has_table("answers")? {

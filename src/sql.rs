@@ -36,7 +36,8 @@ pub trait Sql {
     }
 
     fn has_table(&self, name: &str) -> Result<bool, SqlError> {
-        let found = self.first("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", &[name.into()])?;
+        let found =
+            self.first("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", &[name.into()])?;
         Ok(found.is_some())
     }
 }
@@ -71,7 +72,8 @@ impl Row {
 
     /// A column that holds JSON the code wrote itself.
     pub fn json<T: serde::de::DeserializeOwned>(&self, column: usize) -> Result<T, SqlError> {
-        serde_json::from_str(&self.text(column)?).map_err(|error| SqlError(format!("column {column}: {error}")))
+        serde_json::from_str(&self.text(column)?)
+            .map_err(|error| SqlError(format!("column {column}: {error}")))
     }
 }
 

@@ -107,7 +107,9 @@ mod tests {
 
     #[test]
     fn travels_as_a_decimal_number_without_loss() {
-        for (units, text) in [(Units::whole(12), "12"), (Units(1250), "1.25"), (Units(1), "0.001"), (Units(-500), "-0.5")] {
+        for (units, text) in
+            [(Units::whole(12), "12"), (Units(1250), "1.25"), (Units(1), "0.001"), (Units(-500), "-0.5")]
+        {
             assert_eq!(serde_json::to_string(&units).unwrap(), text);
             assert_eq!(serde_json::from_str::<Units>(text).unwrap(), units);
             assert_eq!(units.to_string(), text);

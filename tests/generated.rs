@@ -16,13 +16,15 @@ fn the_readme_lists_every_tool_and_setting() {
     let mut table = String::from("| tool | what it does | scope |\n|---|---|---|\n");
     for tool in tools::describe() {
         let name = tool["name"].as_str().unwrap();
-        let scopes: Vec<_> = tools::entry(name).unwrap().scopes.iter().map(|scope: &Scope| scope.as_str()).collect();
+        let scopes: Vec<_> =
+            tools::entry(name).unwrap().scopes.iter().map(|scope: &Scope| scope.as_str()).collect();
         let scope = if scopes.is_empty() { "any".to_owned() } else { scopes.join(", ") };
         writeln!(table, "| `{name}` | {} | {scope} |", tool["description"].as_str().unwrap()).unwrap();
     }
     let mut settings = String::from("| setting | kind | what it does |\n|---|---|---|\n");
     for (name, secret, help) in config::SETTINGS {
-        writeln!(settings, "| `{name}` | {} | {help} |", if *secret { "secret" } else { "variable" }).unwrap();
+        writeln!(settings, "| `{name}` | {} | {help} |", if *secret { "secret" } else { "variable" })
+            .unwrap();
     }
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
     let readme = std::fs::read_to_string(path).unwrap();
@@ -43,7 +45,11 @@ fn between(text: &str, name: &str, content: &str) -> String {
 fn every_tool_is_within_its_budget() {
     for tool in tools::describe() {
         let name = tool["name"].as_str().unwrap();
-        assert!(name.len() <= 64 && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'), "{name}");
+        assert!(
+            name.len() <= 64
+                && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'),
+            "{name}"
+        );
         assert!(tool["description"].as_str().unwrap().chars().count() <= 300, "{name}");
         for schema in ["inputSchema", "outputSchema"] {
             let schema = &tool[schema];
@@ -60,7 +66,9 @@ fn every_tool_is_within_its_budget() {
 #[test]
 fn the_embedded_descriptors_stand_in_the_order_of_the_list() {
     let names: Vec<_> = tools::descriptors()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["name"].as_str().unwrap().to_owned())
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["name"].as_str().unwrap().to_owned()
+        })
         .collect();
     assert_eq!(names, tools::ALL.iter().map(|entry| entry.name).collect::<Vec<_>>());
 }

@@ -9,7 +9,8 @@ use crate::workspace::media::{self, LinkFault};
 use serde_json::json;
 
 /// A file opened in a browser tab must not run as our origin: SVG can hold scripts.
-const SANDBOX: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src 'self'; sandbox";
+const SANDBOX: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src 'self'; sandbox";
 
 pub fn options<S>() -> Response<S> {
     Response::empty(204)
@@ -32,7 +33,8 @@ pub async fn get<P: Platform>(platform: &P, request: &Request, request_id: &str)
             return refuse(410, refusal.next("Call get_forge_run for a new link."));
         }
         Err(LinkFault::Forged) => {
-            let refusal = Refusal::new(Code::Forbidden, "This link was not made by the gateway or was altered.");
+            let refusal =
+                Refusal::new(Code::Forbidden, "This link was not made by the gateway or was altered.");
             return refuse(403, refusal.next("Copy the whole link, or call get_forge_run for a new one."));
         }
     };
@@ -40,7 +42,11 @@ pub async fn get<P: Platform>(platform: &P, request: &Request, request_id: &str)
         return refuse(404, Refusal::new(Code::FileNotFound, "There is no such file."));
     };
     let unavailable = |reason: String| {
-        platform.log(Level::Error, "asset.unavailable", json!({ "request_id": request_id, "reason": reason }));
+        platform.log(
+            Level::Error,
+            "asset.unavailable",
+            json!({ "request_id": request_id, "reason": reason }),
+        );
         refuse(503, Refusal::new(Code::Internal, "The file could not be read from storage.").retry_after(2))
     };
     let head = match platform.head_object(&key).await {
@@ -50,18 +56,27 @@ pub async fn get<P: Platform>(platform: &P, request: &Request, request_id: &str)
     };
     let left = expires_at.millis_since(platform.now()) / 1000;
     let base = |status: u16| headers(Response::empty(status), &head, left);
-    if request.headers.get("if-none-match").is_some_and(|tags| tags == "*" || tags.split(',').any(|tag| weak(tag) == weak(&head.etag))) {
+    if request
+        .headers
+        .get("if-none-match")
+        .is_some_and(|tags| tags == "*" || tags.split(',').any(|tag| weak(tag) == weak(&head.etag)))
+    {
         return base(304);
     }
     let (status, range) = match wanted(request, &head) {
         Wanted::Whole => (200, None),
         Wanted::Part(range) => (206, Some(range)),
-        Wanted::Unsatisfiable => return base(416).with("content-range", format!("bytes */{}", head.size_bytes)),
+        Wanted::Unsatisfiable => {
+            return base(416).with("content-range", format!("bytes */{}", head.size_bytes));
+        }
     };
     let length = range.map_or(head.size_bytes, |range| range.last - range.first + 1);
-    let mut response = base(status).with("content-type", head.content_type.clone()).with("content-length", length.to_string());
+    let mut response = base(status)
+        .with("content-type", head.content_type.clone())
+        .with("content-length", length.to_string());
     if let Some(range) = range {
-        response = response.with("content-range", format!("bytes {}-{}/{}", range.first, range.last, head.size_bytes));
+        response = response
+            .with("content-range", format!("bytes {}-{}/{}", range.first, range.last, head.size_bytes));
     }
     if request.method == "HEAD" {
         return response;
@@ -106,8 +121,14 @@ fn wanted(request: &Request, head: &ObjectHead) -> Wanted {
     if request.headers.get("if-range").is_some_and(|tag| tag.trim() != head.etag) {
         return Wanted::Whole;
     }
-    let Some((first, last)) = range.trim().strip_prefix("bytes=").and_then(|spec| spec.split_once('-')) else { return Wanted::Whole };
-    let number = |text: &str| (!text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse::<u64>().unwrap_or(u64::MAX));
+    let Some((first, last)) = range.trim().strip_prefix("bytes=").and_then(|spec| spec.split_once('-'))
+    else {
+        return Wanted::Whole;
+    };
+    let number = |text: &str| {
+        (!text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()))
+            .then(|| text.parse::<u64>().unwrap_or(u64::MAX))
+    };
     let size = head.size_bytes;
     match (number(first), number(last)) {
         (None, Some(0)) if first.is_empty() => Wanted::Unsatisfiable,
@@ -116,7 +137,9 @@ fn wanted(request: &Request, head: &ObjectHead) -> Wanted {
         }
         (Some(first), _) if first >= size => Wanted::Unsatisfiable,
         (Some(first), None) if last.is_empty() => Wanted::Part(ByteRange { first, last: size - 1 }),
-        (Some(first), Some(last)) if first <= last => Wanted::Part(ByteRange { first, last: last.min(size - 1) }),
+        (Some(first), Some(last)) if first <= last => {
+            Wanted::Part(ByteRange { first, last: last.min(size - 1) })
+        }
         _ => Wanted::Whole,
     }
 }
@@ -149,8 +172,13 @@ mod tests {
             ("accept: */*", Wanted::Whole),
         ];
         for (lines, expected) in table {
-            let request =
-                Request::new("GET", "http://a/x", Headers::from_lines(lines.into()), Payload::Text(String::new())).unwrap();
+            let request = Request::new(
+                "GET",
+                "http://a/x",
+                Headers::from_lines(lines.into()),
+                Payload::Text(String::new()),
+            )
+            .unwrap();
             assert_eq!(wanted(&request, &head), expected, "{lines}");
         }
     }

@@ -51,7 +51,11 @@ struct CreateToken {
     expires_in_days: Option<u32>,
 }
 
-pub async fn create_token<P: Platform>(platform: &P, request: &Request, request_id: &str) -> Response<P::Stream> {
+pub async fn create_token<P: Platform>(
+    platform: &P,
+    request: &Request,
+    request_id: &str,
+) -> Response<P::Stream> {
     respond(platform, request_id, create(platform, request).await)
 }
 
@@ -64,8 +68,10 @@ async fn create<P: Platform>(platform: &P, request: &Request) -> Result<Value, F
     let now = platform.now();
     let workspace_id = match &input.workspace_id {
         Some(text) => {
-            let id = WorkspaceId::parse(text).ok_or_else(|| Refusal::invalid("`workspace_id` must be a UUID."))?;
-            workspace::ask(platform, &id, Command::AddMember { person: person.clone(), role: Role::Member }).await??;
+            let id =
+                WorkspaceId::parse(text).ok_or_else(|| Refusal::invalid("`workspace_id` must be a UUID."))?;
+            workspace::ask(platform, &id, Command::AddMember { person: person.clone(), role: Role::Member })
+                .await??;
             id
         }
         None => create_workspace(platform, &input, &person).await?,
@@ -79,13 +85,22 @@ async fn create<P: Platform>(platform: &P, request: &Request) -> Result<Value, F
     let issued = NewToken {
         token_id: token_id.clone(),
         hash: pat::hash(&token),
-        name: input.name.unwrap_or_else(|| "made by the operator".into()).chars().take(MAX_NAME_CHARS).collect(),
+        name: input
+            .name
+            .unwrap_or_else(|| "made by the operator".into())
+            .chars()
+            .take(MAX_NAME_CHARS)
+            .collect(),
         scopes,
         workspace_id: Some(workspace_id.clone()),
         expires_at,
     };
     platform.ask::<Account>(person.as_str(), account::Command::Issue(issued)).await?;
-    platform.log(Level::Info, "token.issued", json!({ "token_id": token_id, "workspace_id": workspace_id, "scopes": scopes }));
+    platform.log(
+        Level::Info,
+        "token.issued",
+        json!({ "token_id": token_id, "workspace_id": workspace_id, "scopes": scopes }),
+    );
     Ok(json!({
         "token": token,
         "token_id": token_id,
@@ -96,7 +111,11 @@ async fn create<P: Platform>(platform: &P, request: &Request) -> Result<Value, F
     }))
 }
 
-async fn create_workspace<P: Platform>(platform: &P, input: &CreateToken, owner: &PersonId) -> Result<WorkspaceId, Fault> {
+async fn create_workspace<P: Platform>(
+    platform: &P,
+    input: &CreateToken,
+    owner: &PersonId,
+) -> Result<WorkspaceId, Fault> {
     let label = name("workspace_name", input.workspace_name.as_deref().unwrap_or("Workspace"))?.to_owned();
     let units = amount(input.grant_creative_units.unwrap_or(0.0))?;
     let id = WorkspaceId::mint(platform.now(), &platform.random());
@@ -118,22 +137,31 @@ struct RevokeToken {
     person: Option<String>,
 }
 
-pub async fn revoke_token<P: Platform>(platform: &P, request: &Request, request_id: &str) -> Response<P::Stream> {
+pub async fn revoke_token<P: Platform>(
+    platform: &P,
+    request: &Request,
+    request_id: &str,
+) -> Response<P::Stream> {
     respond(platform, request_id, revoke(platform, request).await)
 }
 
 async fn revoke<P: Platform>(platform: &P, request: &Request) -> Result<Value, Fault> {
     let input: RevokeToken = authorized(platform, request)?;
     let by_token = input.token.as_deref().and_then(|token| pat::parse(&bearer::signer(platform), token));
-    let by_id = input.token_id.as_deref().and_then(TokenId::parse).zip(input.person.as_deref().map(PersonId::of));
+    let by_id =
+        input.token_id.as_deref().and_then(TokenId::parse).zip(input.person.as_deref().map(PersonId::of));
     let (token_id, person) = by_token
         .map(|claimed| (claimed.token_id, claimed.person))
         .or(by_id)
         .ok_or_else(|| Refusal::invalid("Give `token`, or `token_id` and `person`."))?;
-    match platform.ask::<Account>(person.as_str(), account::Command::Revoke { token_id: token_id.clone() }).await? {
+    match platform
+        .ask::<Account>(person.as_str(), account::Command::Revoke { token_id: token_id.clone() })
+        .await?
+    {
         account::Reply::Done => {
             platform.log(Level::Info, "token.revoked", json!({ "token_id": token_id }));
-            let note = format!("It stops spending at once and reading within {} seconds.", bearer::CACHE_SECONDS);
+            let note =
+                format!("It stops spending at once and reading within {} seconds.", bearer::CACHE_SECONDS);
             Ok(json!({ "revoked": token_id, "note": note }))
         }
         _ => Err(Refusal::invalid("No such token was ever issued.").into()),
@@ -154,7 +182,8 @@ pub async fn grant<P: Platform>(platform: &P, request: &Request, request_id: &st
 
 async fn grant_units<P: Platform>(platform: &P, request: &Request) -> Result<Value, Fault> {
     let input: Grant = authorized(platform, request)?;
-    let id = WorkspaceId::parse(&input.workspace_id).ok_or_else(|| Refusal::invalid("`workspace_id` must be a UUID."))?;
+    let id = WorkspaceId::parse(&input.workspace_id)
+        .ok_or_else(|| Refusal::invalid("`workspace_id` must be a UUID."))?;
     let units = amount(input.creative_units)?;
     let note = input.note.unwrap_or_default().chars().take(MAX_NAME_CHARS).collect();
     workspace::ask(platform, &id, Command::Grant { amount: units, by: "operator".into(), note }).await??;
@@ -164,16 +193,25 @@ async fn grant_units<P: Platform>(platform: &P, request: &Request) -> Result<Val
 /// The body, once the key has been compared.
 fn authorized<P: Platform, T: DeserializeOwned>(platform: &P, request: &Request) -> Result<T, Fault> {
     let Some(key) = &platform.config().operator_key else {
-        let refusal = Refusal::new(Code::Forbidden, "This gateway has no operator key, so this API is closed.");
-        return Err(refusal.next("Set one: openssl rand -base64 32 | npx wrangler secret put OPERATOR_KEY").into());
+        let refusal =
+            Refusal::new(Code::Forbidden, "This gateway has no operator key, so this API is closed.");
+        return Err(refusal
+            .next("Set one: openssl rand -base64 32 | npx wrangler secret put OPERATOR_KEY")
+            .into());
     };
-    let given = request.headers.get("authorization").and_then(|header| header.strip_prefix("Bearer ")).unwrap_or_default();
+    let given = request
+        .headers
+        .get("authorization")
+        .and_then(|header| header.strip_prefix("Bearer "))
+        .unwrap_or_default();
     // Hashed first, so that the comparison takes as long whatever the length.
     if !crypto::same(&crypto::sha256(given.as_bytes()), &crypto::sha256(key.reveal().as_bytes())) {
         let refusal = Refusal::new(Code::Unauthenticated, "The operator key is missing or wrong.");
         return Err(refusal.next("Send Authorization: Bearer with the value of OPERATOR_KEY.").into());
     }
-    let Payload::Text(text) = &request.payload else { return Err(Refusal::invalid("The body is too large.").into()) };
+    let Payload::Text(text) = &request.payload else {
+        return Err(Refusal::invalid("The body is too large.").into());
+    };
     serde_json::from_str(text).map_err(|fault| Refusal::invalid(format!("The body: {fault}.")).into())
 }
 
@@ -181,21 +219,36 @@ fn name<'a>(field: &str, text: &'a str) -> Result<&'a str, Refusal> {
     let text = text.trim();
     match text.chars().count() {
         1..=MAX_NAME_CHARS => Ok(text),
-        count => Err(Refusal::invalid(format!("`{field}` must have 1 to {MAX_NAME_CHARS} characters, not {count}."))),
+        count => Err(Refusal::invalid(format!(
+            "`{field}` must have 1 to {MAX_NAME_CHARS} characters, not {count}."
+        ))),
     }
 }
 
 fn amount(units: f64) -> Result<Units, Refusal> {
-    Units::from_f64(units).ok_or_else(|| Refusal::invalid(format!("An amount of Creative Units must be a number from 0, not {units}.")))
+    Units::from_f64(units).ok_or_else(|| {
+        Refusal::invalid(format!("An amount of Creative Units must be a number from 0, not {units}."))
+    })
 }
 
-fn respond<P: Platform>(platform: &P, request_id: &str, outcome: Result<Value, Fault>) -> Response<P::Stream> {
+fn respond<P: Platform>(
+    platform: &P,
+    request_id: &str,
+    outcome: Result<Value, Fault>,
+) -> Response<P::Stream> {
     let response = match outcome {
         Ok(body) => Response::json(200, body.to_string()),
-        Err(Fault::Refused(refusal)) => Response::json(refusal.code.http_status(), refusal.envelope(request_id).to_string()),
+        Err(Fault::Refused(refusal)) => {
+            Response::json(refusal.code.http_status(), refusal.envelope(request_id).to_string())
+        }
         Err(Fault::Unavailable(reason)) => {
-            platform.log(Level::Error, "operator.unavailable", json!({ "request_id": request_id, "reason": reason.0 }));
-            let refusal = Refusal::new(Code::Internal, "The gateway could not reach its own storage.").retry_after(2);
+            platform.log(
+                Level::Error,
+                "operator.unavailable",
+                json!({ "request_id": request_id, "reason": reason.0 }),
+            );
+            let refusal =
+                Refusal::new(Code::Internal, "The gateway could not reach its own storage.").retry_after(2);
             Response::json(503, refusal.envelope(request_id).to_string())
         }
     };

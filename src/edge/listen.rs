@@ -14,7 +14,11 @@ use worker::{Headers, Request, RequestInit, Stub, WebSocket, WebsocketEvent};
 /// Carries the id of the last event the client has seen.
 pub const AFTER_HEADER: &str = "last-event-id";
 
-pub async fn connect(stub: Stub, url: &str, after: Option<&str>) -> Result<LocalBoxStream<'static, String>, Unavailable> {
+pub async fn connect(
+    stub: Stub,
+    url: &str,
+    after: Option<&str>,
+) -> Result<LocalBoxStream<'static, String>, Unavailable> {
     let headers = Headers::new();
     headers.set("upgrade", "websocket").map_err(unavailable)?;
     if let Some(after) = after {
@@ -24,7 +28,8 @@ pub async fn connect(stub: Stub, url: &str, after: Option<&str>) -> Result<Local
     init.with_headers(headers);
     let request = Request::new_with_init(url, &init).map_err(unavailable)?;
     let response = stub.fetch_with_request(request).await.map_err(unavailable)?;
-    let socket = response.websocket().ok_or_else(|| Unavailable("the object did not open a socket".into()))?;
+    let socket =
+        response.websocket().ok_or_else(|| Unavailable("the object did not open a socket".into()))?;
     let (sender, events) = mpsc::unbounded();
     let (hang_up, left) = oneshot::channel();
     wasm_bindgen_futures::spawn_local(forward(socket, sender, left));
@@ -50,15 +55,13 @@ async fn forward(socket: WebSocket, sender: mpsc::UnboundedSender<String>, mut l
     if socket.accept().is_err() {
         return;
     }
-    loop {
-        match future::select(events.next(), &mut left).await {
-            Either::Left((Some(Ok(WebsocketEvent::Message(message))), _)) => {
-                let Some(text) = message.text() else { continue };
-                if sender.unbounded_send(text).is_err() {
-                    break;
-                }
-            }
-            _ => break,
+    while let Either::Left((Some(Ok(WebsocketEvent::Message(message))), _)) =
+        future::select(events.next(), &mut left).await
+    {
+        if let Some(text) = message.text()
+            && sender.unbounded_send(text).is_err()
+        {
+            break;
         }
     }
     drop(events);

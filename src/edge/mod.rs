@@ -39,7 +39,9 @@ thread_local! {
 #[wasm_bindgen]
 pub fn serve(head: String, body: Option<Vec<u8>>, env: Env) -> JsValue {
     wake::run(async move {
-        let Some(request) = request(head, body) else { return respond(400, "content-type: text/plain", b"Not a request.") };
+        let Some(request) = request(head, body) else {
+            return respond(400, "content-type: text/plain", b"Not a request.");
+        };
         match config(&env) {
             Ok(config) => reply(router::handle(&Workers::new(env, config), &request).await),
             Err(problem) => reply(router::without_config(&request, &problem)),
@@ -55,7 +57,10 @@ fn request(mut head: String, body: Option<Vec<u8>>) -> Option<http::Request> {
     let payload = match body {
         None => Payload::TooLarge,
         // What is not UTF-8 is not JSON either; the parser says so.
-        Some(bytes) => Payload::Text(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())),
+        Some(bytes) => Payload::Text(
+            String::from_utf8(bytes)
+                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
+        ),
     };
     http::Request::new(method, url, Headers::from_lines(lines), payload)
 }

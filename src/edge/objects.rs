@@ -12,7 +12,10 @@ use crate::time::Timestamp;
 use crate::workspace::Workspace;
 use std::time::Duration;
 use wasm_bindgen::prelude::wasm_bindgen;
-use worker::{DurableObject, Env, Request, Response, Result, ScheduledTime, State, WebSocketIncomingMessage, WebSocketPair, durable_object};
+use worker::{
+    DurableObject, Env, Request, Response, Result, ScheduledTime, State, WebSocketIncomingMessage,
+    WebSocketPair, durable_object,
+};
 
 /// What an object owns, seen through the runtime's `ctx`.
 struct Owned<'a>(&'a State);
@@ -20,7 +23,10 @@ struct Owned<'a>(&'a State);
 impl Storage for Owned<'_> {
     type Sql = SqlStorage;
 
-    fn transact<T>(&self, work: impl FnOnce(&SqlStorage) -> std::result::Result<T, SqlError>) -> std::result::Result<T, SqlError> {
+    fn transact<T>(
+        &self,
+        work: impl FnOnce(&SqlStorage) -> std::result::Result<T, SqlError>,
+    ) -> std::result::Result<T, SqlError> {
         sql::transact(self.0.storage().as_raw(), work)
     }
 
@@ -69,7 +75,9 @@ async fn handle<E: Entity>(state: &State, env: &Env, mut request: Request) -> Re
 /// A new listener: what it missed first, then whatever is pushed.
 fn attach<E: Entity>(state: &State, request: &Request) -> Result<Response> {
     let after = request.headers().get(AFTER_HEADER)?;
-    let missed = Owned(state).transact(|sql| E::backlog(sql, after.as_deref())).map_err(|error| worker::Error::from(error.0))?;
+    let missed = Owned(state)
+        .transact(|sql| E::backlog(sql, after.as_deref()))
+        .map_err(|error| worker::Error::from(error.0))?;
     let pair = WebSocketPair::new()?;
     state.accept_web_socket(&pair.server);
     for event in missed {
@@ -81,7 +89,11 @@ fn attach<E: Entity>(state: &State, request: &Request) -> Result<Response> {
 async fn wake<E: Entity>(state: &State, env: &Env) -> Result<Response> {
     let platform = platform(env)?;
     if let Err(reason) = E::wake(&platform, &Owned(state)).await {
-        platform.log(Level::Error, "object.alarm_failed", serde_json::json!({ "object": E::BINDING, "reason": reason.0 }));
+        platform.log(
+            Level::Error,
+            "object.alarm_failed",
+            serde_json::json!({ "object": E::BINDING, "reason": reason.0 }),
+        );
         // The runtime rings again, with back-off, for as long as the handler fails.
         return Err(reason.0.into());
     }

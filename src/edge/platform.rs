@@ -5,6 +5,8 @@ use super::sleep::Sleep;
 use crate::config::Config;
 use crate::platform::{ByteRange, Entity, Level, ObjectHead, Platform, Unavailable};
 use crate::time::Timestamp;
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
 use futures::stream::LocalBoxStream;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -42,8 +44,33 @@ impl Workers {
         self.env.bucket(MEDIA).map_err(unavailable)
     }
 
-    fn object<E: Entity>(&self, name: &str) -> Result<Stub, Unavailable> {
-        self.env.durable_object(E::BINDING).and_then(|namespace| namespace.get_by_name(name)).map_err(unavailable)
+    fn object(&self, binding: &str, name: &str) -> Result<Stub, Unavailable> {
+        self.env
+            .durable_object(binding)
+            .and_then(|namespace| namespace.get_by_name(name))
+            .map_err(unavailable)
+    }
+
+    /// One command to one object, both as JSON. Boxed: compiled once for all kinds of object.
+    fn send<'a>(
+        &'a self,
+        binding: &'a str,
+        name: &'a str,
+        body: String,
+    ) -> LocalBoxFuture<'a, Result<String, Unavailable>> {
+        async move {
+            let mut init = RequestInit::new();
+            init.with_method(worker::Method::Post).with_body(Some(body.into()));
+            let request = worker::Request::new_with_init(OBJECT_URL, &init).map_err(unavailable)?;
+            let mut response =
+                self.object(binding, name)?.fetch_with_request(request).await.map_err(unavailable)?;
+            let text = response.text().await.map_err(unavailable)?;
+            match response.status_code() {
+                200 => Ok(text),
+                status => Err(Unavailable(format!("{binding} answered {status}: {text}"))),
+            }
+        }
+        .boxed_local()
     }
 }
 
@@ -102,15 +129,23 @@ impl Platform for Workers {
         Ok(found.map(|object| ObjectHead {
             size_bytes: object.size(),
             etag: object.http_etag(),
-            content_type: object.http_metadata().content_type.unwrap_or_else(|| "application/octet-stream".into()),
+            content_type: object
+                .http_metadata()
+                .content_type
+                .unwrap_or_else(|| "application/octet-stream".into()),
         }))
     }
 
-    async fn stream_object(&self, key: &str, range: Option<ByteRange>) -> Result<Option<ReadableStream>, Unavailable> {
+    async fn stream_object(
+        &self,
+        key: &str,
+        range: Option<ByteRange>,
+    ) -> Result<Option<ReadableStream>, Unavailable> {
         let bucket = self.bucket()?;
         let mut get = bucket.get(key);
         if let Some(range) = range {
-            get = get.range(Range::OffsetWithLength { offset: range.first, length: range.last - range.first + 1 });
+            get = get
+                .range(Range::OffsetWithLength { offset: range.first, length: range.last - range.first + 1 });
         }
         let Some(object) = get.execute().await.map_err(unavailable)? else { return Ok(None) };
         let Some(body) = object.body() else { return Ok(None) };
@@ -121,7 +156,9 @@ impl Platform for Workers {
     }
 
     async fn read_object(&self, key: &str) -> Result<Option<Vec<u8>>, Unavailable> {
-        let Some(object) = self.bucket()?.get(key).execute().await.map_err(unavailable)? else { return Ok(None) };
+        let Some(object) = self.bucket()?.get(key).execute().await.map_err(unavailable)? else {
+            return Ok(None);
+        };
         match object.body() {
             Some(body) => body.bytes().await.map(Some).map_err(unavailable),
             None => Ok(None),
@@ -129,25 +166,29 @@ impl Platform for Workers {
     }
 
     async fn put_object(&self, key: &str, content_type: &str, bytes: Vec<u8>) -> Result<(), Unavailable> {
-        let metadata = HttpMetadata { content_type: Some(content_type.to_owned()), ..HttpMetadata::default() };
-        self.bucket()?.put(key, bytes).http_metadata(metadata).execute().await.map(|_| ()).map_err(unavailable)
+        let metadata =
+            HttpMetadata { content_type: Some(content_type.to_owned()), ..HttpMetadata::default() };
+        self.bucket()?
+            .put(key, bytes)
+            .http_metadata(metadata)
+            .execute()
+            .await
+            .map(|_| ())
+            .map_err(unavailable)
     }
 
     async fn ask<E: Entity>(&self, name: &str, command: E::Command) -> Result<E::Reply, Unavailable> {
         let body = serde_json::to_string(&command).map_err(unavailable)?;
-        let mut init = RequestInit::new();
-        init.with_method(worker::Method::Post).with_body(Some(body.into()));
-        let request = worker::Request::new_with_init(OBJECT_URL, &init).map_err(unavailable)?;
-        let mut response = self.object::<E>(name)?.fetch_with_request(request).await.map_err(unavailable)?;
-        let text = response.text().await.map_err(unavailable)?;
-        if response.status_code() != 200 {
-            return Err(Unavailable(format!("{} answered {}: {text}", E::BINDING, response.status_code())));
-        }
+        let text = self.send(E::BINDING, name, body).await?;
         serde_json::from_str(&text).map_err(unavailable)
     }
 
-    async fn listen<E: Entity>(&self, name: &str, after: Option<&str>) -> Result<LocalBoxStream<'static, String>, Unavailable> {
-        listen::connect(self.object::<E>(name)?, OBJECT_URL, after).await
+    async fn listen<E: Entity>(
+        &self,
+        name: &str,
+        after: Option<&str>,
+    ) -> Result<LocalBoxStream<'static, String>, Unavailable> {
+        listen::connect(self.object(E::BINDING, name)?, OBJECT_URL, after).await
     }
 }
 

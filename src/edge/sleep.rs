@@ -49,7 +49,10 @@ impl Future for Sleep {
                 }
             });
             let millis = i32::try_from(self.millis).unwrap_or(i32::MAX);
-            let set = scope().set_timeout_with_callback_and_timeout_and_arguments_0(callback.as_ref().unchecked_ref(), millis);
+            let set = scope().set_timeout_with_callback_and_timeout_and_arguments_0(
+                callback.as_ref().unchecked_ref(),
+                millis,
+            );
             match set {
                 Ok(timer) => self.timer = Some((timer, callback)),
                 // No timer to be had: not waiting at all is better than waiting for ever.

@@ -16,7 +16,10 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     fn sql(this: &DurableStorage) -> SqlStorage;
     #[wasm_bindgen(method, catch, js_name = transactionSync)]
-    fn transaction_sync(this: &DurableStorage, body: &mut dyn FnMut() -> Result<JsValue, JsValue>) -> Result<JsValue, JsValue>;
+    fn transaction_sync(
+        this: &DurableStorage,
+        body: &mut dyn FnMut() -> Result<JsValue, JsValue>,
+    ) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(method, catch, variadic)]
     fn exec(this: &SqlStorage, statement: &str, bindings: &[JsValue]) -> Result<Cursor, JsValue>;
@@ -29,26 +32,40 @@ extern "C" {
 impl Sql for SqlStorage {
     fn query(&self, statement: &str, bindings: &[Value]) -> Result<Vec<Row>, SqlError> {
         let bindings: Vec<JsValue> = bindings.iter().map(to_js).collect();
-        let rows = self.exec(statement, &bindings).and_then(|cursor| cursor.raw()).and_then(|rows| rows.to_array());
+        let rows =
+            self.exec(statement, &bindings).and_then(|cursor| cursor.raw()).and_then(|rows| rows.to_array());
         rows.map_err(error)?.iter().map(row).collect()
     }
 }
 
 /// `ctx.storage.transactionSync`, which the SDK does not bind: an exception undoes every statement.
-pub fn transact<T>(storage: &JsValue, work: impl FnOnce(&SqlStorage) -> Result<T, SqlError>) -> Result<T, SqlError> {
-    let storage: &DurableStorage = storage.unchecked_ref();
+pub fn transact<T>(
+    storage: &JsValue,
+    work: impl FnOnce(&SqlStorage) -> Result<T, SqlError>,
+) -> Result<T, SqlError> {
     let mut work = Some(work);
     let mut outcome = None;
-    let thrown = storage.transaction_sync(&mut || {
-        let Some(work) = work.take() else { return Err(JsValue::NULL) };
-        let failed = outcome.insert(work(&storage.sql())).is_err();
-        if failed { Err(JsValue::from_str("roll back")) } else { Ok(JsValue::UNDEFINED) }
+    let thrown = in_transaction(storage.unchecked_ref(), &mut |sql| match work.take() {
+        Some(work) => outcome.insert(work(sql)).is_ok(),
+        None => false,
     });
     match (outcome, thrown) {
-        (Some(Ok(_)), Err(fault)) => Err(error(fault)),
+        (Some(Ok(_)), Err(fault)) => Err(fault),
         (Some(outcome), _) => outcome,
-        (None, fault) => Err(error(fault.err().unwrap_or(JsValue::NULL))),
+        (None, fault) => Err(fault.err().unwrap_or_else(|| SqlError("the transaction never ran".into()))),
     }
+}
+
+/// `work` says whether to commit. Not generic: compiled once.
+fn in_transaction(
+    storage: &DurableStorage,
+    work: &mut dyn FnMut(&SqlStorage) -> bool,
+) -> Result<(), SqlError> {
+    let ran = storage.transaction_sync(&mut || match work(&storage.sql()) {
+        true => Ok(JsValue::UNDEFINED),
+        false => Err(JsValue::from_str("roll back")),
+    });
+    ran.map(|_| ()).map_err(error)
 }
 
 fn to_js(value: &Value) -> JsValue {

@@ -1,6 +1,7 @@
 //! Runs a future from JavaScript: at once where it never waits, else behind a promise. Most answers are ready
 //! without waiting, and a promise that is not made is the cheapest.
 
+use futures::future::LocalBoxFuture;
 use futures::task::{ArcWake, AtomicWaker, waker_ref};
 use std::future::Future;
 use std::pin::Pin;
@@ -19,15 +20,16 @@ impl ArcWake for Relay {
     }
 }
 
-struct Relayed<F> {
-    future: Pin<Box<F>>,
+/// Behind a pointer, so that what is polled from two places is compiled once.
+struct Relayed {
+    future: LocalBoxFuture<'static, JsValue>,
     relay: Arc<Relay>,
 }
 
-impl<F: Future> Future for Relayed<F> {
-    type Output = F::Output;
+impl Future for Relayed {
+    type Output = JsValue;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<JsValue> {
         let relay = self.relay.clone();
         relay.0.register(context.waker());
         self.future.as_mut().poll(&mut Context::from_waker(&waker_ref(&relay)))

@@ -64,8 +64,18 @@ fn read(text: &str) -> Result<Value, NoAnswer> {
 
 /// Hands a client's answer to whoever waits for it. An answer to nothing is dropped: the protocol has no error
 /// for it.
-pub async fn answered<P: Platform>(exchange: &Exchange<P>, id: &Value, body: Map<String, Value>) -> Result<(), RpcError> {
+pub async fn answered<P: Platform>(
+    exchange: &Exchange<P>,
+    id: &Value,
+    body: Map<String, Value>,
+) -> Result<(), RpcError> {
     let (Some(session), Some(question)) = (&exchange.session, id.as_str()) else { return Ok(()) };
-    let answer = session::Command::Answer { question: question.to_owned(), answer: Value::Object(body).to_string() };
-    exchange.platform.ask::<Session>(&session.name, answer).await.map(|_| ()).map_err(|_| RpcError::internal())
+    let answer =
+        session::Command::Answer { question: question.to_owned(), answer: Value::Object(body).to_string() };
+    exchange
+        .platform
+        .ask::<Session>(&session.name, answer)
+        .await
+        .map(|_| ())
+        .map_err(|_| RpcError::internal())
 }

@@ -26,14 +26,24 @@ pub enum Outcome {
     Denied(Denied),
 }
 
-pub async fn tool<P: Platform>(exchange: Exchange<P>, id: Value, mut params: Map<String, Value>) -> Reply<P::Stream> {
+pub async fn tool<P: Platform>(
+    exchange: Exchange<P>,
+    id: Value,
+    mut params: Map<String, Value>,
+) -> Reply<P::Stream> {
     let Some(Value::String(name)) = params.remove("name") else {
         return methods::reply(&exchange, &id, Err(RpcError::params("params.name must be a string.")));
     };
     let arguments = match params.remove("arguments") {
         None | Some(Value::Null) => Value::Object(Map::new()),
         Some(Value::Object(arguments)) => Value::Object(arguments),
-        Some(_) => return methods::reply(&exchange, &id, Err(RpcError::params("params.arguments must be an object."))),
+        Some(_) => {
+            return methods::reply(
+                &exchange,
+                &id,
+                Err(RpcError::params("params.arguments must be an object.")),
+            );
+        }
     };
     #[cfg(feature = "conformance")]
     if super::fixtures::is_tool(&name) {
@@ -48,14 +58,26 @@ pub async fn tool<P: Platform>(exchange: Exchange<P>, id: Value, mut params: Map
         return methods::reply(&exchange, &id, Err(RpcError::params(why)));
     };
     if !exchange.caller.scopes.has_all(entry.scopes) {
-        return Reply::Http(lacks_scope(&exchange.caller, entry.scopes, &exchange.origin, &exchange.request_id));
+        return Reply::Http(lacks_scope(
+            &exchange.caller,
+            entry.scopes,
+            &exchange.origin,
+            &exchange.request_id,
+        ));
     }
     let token = progress_token(&params);
-    run(exchange, id, move |exchange, id, stream| product(exchange, id, entry.name, arguments, token, stream).boxed_local()).await
+    run(exchange, id, move |exchange, id, stream| {
+        product(exchange, id, entry.name, arguments, token, stream).boxed_local()
+    })
+    .await
 }
 
 fn progress_token(params: &Map<String, Value>) -> Option<Value> {
-    params.get("_meta")?.get("progressToken").filter(|token| token.is_string() || token.is_i64() || token.is_u64()).cloned()
+    params
+        .get("_meta")?
+        .get("progressToken")
+        .filter(|token| token.is_string() || token.is_i64() || token.is_u64())
+        .cloned()
 }
 
 /// One of our own tools.
@@ -95,7 +117,8 @@ pub fn respond<P: Platform>(exchange: &Exchange<P>, id: &Value, mut result: Tool
         result.structured = None;
         result.content.retain(|block| !matches!(block, tools::Content::ResourceLink { .. }));
     }
-    let meta = result.meta.take().and_then(|meta| if let Value::Object(meta) = meta { Some(meta) } else { None });
+    let meta =
+        result.meta.take().and_then(|meta| if let Value::Object(meta) = meta { Some(meta) } else { None });
     let json = serde_json::to_string(&result).unwrap_or_else(|_| "{\"content\":[]}".into());
     message::response(id, &exchange.era.finish(Finished { meta, ..Finished::new(json) }))
 }
@@ -113,7 +136,8 @@ async fn run<P: Platform>(
     }
     let platform = exchange.platform.clone();
     // Lazy, so that a call which is done at once sets no timer; the work is always polled first.
-    let sign = future::select(notices.next(), async move { platform.sleep(PATIENCE_MILLIS).await }.boxed_local());
+    let sign =
+        future::select(notices.next(), async move { platform.sleep(PATIENCE_MILLIS).await }.boxed_local());
     let first = match future::select(&mut work, sign).await {
         Either::Left((outcome, sign)) => {
             drop(sign);
@@ -169,8 +193,15 @@ fn stream<P: Platform>(
                     Outcome::Message { body, .. } => body,
                     // Too late for a challenge: the stream has begun.
                     Outcome::Denied(_) => {
-                        let refusal = Refusal::new(Code::Unauthenticated, "The token stopped being valid during the call.");
-                        respond(&state.exchange, &state.id, ToolResult::refused(&refusal, &state.exchange.request_id))
+                        let refusal = Refusal::new(
+                            Code::Unauthenticated,
+                            "The token stopped being valid during the call.",
+                        );
+                        respond(
+                            &state.exchange,
+                            &state.id,
+                            ToolResult::refused(&refusal, &state.exchange.request_id),
+                        )
                     }
                 };
                 Some((sse::event(&body), None))

@@ -13,7 +13,10 @@ use serde_json::{Map, Value, json};
 /// The most the protocol allows.
 const MAX_VALUES: usize = 100;
 
-pub async fn complete<P: Platform>(exchange: &Exchange<P>, params: &Map<String, Value>) -> Result<Finished, Refused> {
+pub async fn complete<P: Platform>(
+    exchange: &Exchange<P>,
+    params: &Map<String, Value>,
+) -> Result<Finished, Refused> {
     let argument = params.get("argument").and_then(Value::as_object);
     let text = |name: &str| argument.and_then(|argument| argument.get(name)).and_then(Value::as_str);
     let (Some(name), Some(prefix)) = (text("name"), text("value")) else {

@@ -24,7 +24,8 @@ pub const META_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities"
 pub const META_SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
 pub const META_SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
 const META_LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
-const LOG_LEVELS: &[&str] = &["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
+const LOG_LEVELS: &[&str] =
+    &["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
 
 impl Era {
     pub fn as_str(self) -> &'static str {
@@ -88,13 +89,20 @@ impl Era {
             };
         }
         let hints = cache.map_or(String::new(), |cache| {
-            format!(",\"ttlMs\":{},\"cacheScope\":\"{}\"", cache.ttl_millis, if cache.public { "public" } else { "private" })
+            format!(
+                ",\"ttlMs\":{},\"cacheScope\":\"{}\"",
+                cache.ttl_millis,
+                if cache.public { "public" } else { "private" }
+            )
         });
         let more = meta.filter(|meta| !meta.is_empty()).map_or(String::new(), |meta| {
             let text = Value::Object(meta).to_string();
             format!(",{}", text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or_default())
         });
-        format!("{{\"resultType\":\"{kind}\",\"_meta\":{{\"{META_SERVER_INFO}\":{}{more}}}{hints}{comma}{rest}", SERVER_INFO)
+        format!(
+            "{{\"resultType\":\"{kind}\",\"_meta\":{{\"{META_SERVER_INFO}\":{}{more}}}{hints}{comma}{rest}",
+            SERVER_INFO
+        )
     }
 }
 
@@ -154,7 +162,8 @@ pub fn claim(method: &str, params: &Map<String, Value>, headers: &Headers) -> Re
     let header_version = headers.get("mcp-protocol-version");
     let modern_header = header_version.is_some_and(|version| version >= MODERN);
     if method == "initialize" {
-        let whole = body_version.and_then(Value::as_str) == Some(MODERN) && meta.is_some_and(|meta| meta.get(META_CAPABILITIES).is_some());
+        let whole = body_version.and_then(Value::as_str) == Some(MODERN)
+            && meta.is_some_and(|meta| meta.get(META_CAPABILITIES).is_some());
         return match (whole, modern_header) {
             (true, _) => Ok(Claim::Modern),
             (false, true) => Err(mismatch("MCP-Protocol-Version names a revision that has no initialize")),
@@ -166,7 +175,9 @@ pub fn claim(method: &str, params: &Map<String, Value>, headers: &Headers) -> Re
         (None, true) => Err(RpcError::new(
             INVALID_PARAMS,
             400,
-            format!("MCP-Protocol-Version names {MODERN}, but params._meta lacks {META_VERSION} and {META_CAPABILITIES}."),
+            format!(
+                "MCP-Protocol-Version names {MODERN}, but params._meta lacks {META_VERSION} and {META_CAPABILITIES}."
+            ),
         )),
         (None, false) => Ok(Claim::Legacy),
     }
@@ -182,7 +193,9 @@ pub fn check_modern(method: &str, params: &Map<String, Value>, headers: &Headers
     if let Some(claimed) = claimed {
         match header {
             None => return Err(mismatch("MCP-Protocol-Version is missing")),
-            Some(header) if header != claimed => return Err(mismatch("MCP-Protocol-Version differs from params._meta")),
+            Some(header) if header != claimed => {
+                return Err(mismatch("MCP-Protocol-Version differs from params._meta"));
+            }
             Some(_) => {}
         }
     }
@@ -197,11 +210,15 @@ pub fn check_modern(method: &str, params: &Map<String, Value>, headers: &Headers
     }
     if claimed != MODERN {
         let data = json!({ "supported": [MODERN], "requested": claimed });
-        return Err(RpcError::new(UNSUPPORTED_VERSION, 400, "This protocol version is not supported.").data(data));
+        return Err(
+            RpcError::new(UNSUPPORTED_VERSION, 400, "This protocol version is not supported.").data(data)
+        );
     }
     match headers.get("mcp-method") {
         None => return Err(mismatch("Mcp-Method is missing")),
-        Some(header) if header != method => return Err(mismatch("Mcp-Method differs from the body's method")),
+        Some(header) if header != method => {
+            return Err(mismatch("Mcp-Method differs from the body's method"));
+        }
         Some(_) => {}
     }
     check_name(method, params, headers)
@@ -237,7 +254,8 @@ pub fn legacy_version(headers: &Headers) -> Result<Era, RpcError> {
         None => Ok(Era::V2025_03_26),
         Some(version) => Era::legacy(version).ok_or_else(|| {
             let supported: Vec<_> = ALL.iter().map(|era| era.as_str()).collect();
-            let message = format!("MCP-Protocol-Version is not supported. Supported: {}.", supported.join(", "));
+            let message =
+                format!("MCP-Protocol-Version is not supported. Supported: {}.", supported.join(", "));
             RpcError::new(super::message::INVALID_REQUEST, 400, message)
         }),
     }

@@ -13,10 +13,15 @@ use crate::tools::get_instructions::SERVER_INSTRUCTIONS;
 use futures::StreamExt;
 use serde_json::{Map, Value, json};
 
-pub fn initialize<P: Platform, S>(exchange: &Exchange<P>, id: &Value, params: &Map<String, Value>) -> Reply<S> {
+pub fn initialize<P: Platform, S>(
+    exchange: &Exchange<P>,
+    id: &Value,
+    params: &Map<String, Value>,
+) -> Reply<S> {
     let asked = params.get("protocolVersion").and_then(Value::as_str);
     let Some(asked) = asked else {
-        let error = message::RpcError::params("params.protocolVersion must be a string, such as \"2025-11-25\".");
+        let error =
+            message::RpcError::params("params.protocolVersion must be a string, such as \"2025-11-25\".");
         return Reply::Json { status: 200, body: error.response(Some(id)), session: None };
     };
     let agreed = Era::negotiate(asked);
@@ -57,16 +62,24 @@ pub async fn get<P: Platform>(exchange: Exchange<P>, request: &Request) -> Respo
     };
     let last = request.headers.get("last-event-id").map(str::to_owned);
     let platform = exchange.platform;
-    let opened = platform.ask::<object::Session>(&session.name, object::Command::Open { expires_at: session.expires_at }).await;
+    let opened = platform
+        .ask::<object::Session>(&session.name, object::Command::Open { expires_at: session.expires_at })
+        .await;
     match opened {
         Ok(object::Reply::Ended) => {
-            let fault = message::RpcError::new(message::INVALID_REQUEST, 404, "The session has ended. Send initialize without Mcp-Session-Id.");
+            let fault = message::RpcError::new(
+                message::INVALID_REQUEST,
+                404,
+                "The session has ended. Send initialize without Mcp-Session-Id.",
+            );
             return Response::json(404, fault.response(None));
         }
         Ok(_) => {}
         Err(_) => return unavailable(),
     }
-    let Ok(events) = platform.listen::<object::Session>(&session.name, last.as_deref()).await else { return unavailable() };
+    let Ok(events) = platform.listen::<object::Session>(&session.name, last.as_deref()).await else {
+        return unavailable();
+    };
     let prime = match (session.era.primes_streams(), &last) {
         (true, None) => sse::prime("0"),
         _ => sse::KEEP_ALIVE.to_owned(),
@@ -77,7 +90,8 @@ pub async fn get<P: Platform>(exchange: Exchange<P>, request: &Request) -> Respo
     });
     // The stream ends when the object hangs up, not when the keep-alive would.
     let ended = events.map(Some).chain(futures::stream::once(async { None }));
-    let merged = futures::stream::select(ended, alive.map(Some)).take_while(|event| std::future::ready(event.is_some()));
+    let merged = futures::stream::select(ended, alive.map(Some))
+        .take_while(|event| std::future::ready(event.is_some()));
     let stream = futures::stream::once(async move { prime }).chain(merged.filter_map(std::future::ready));
     Response::events(stream.boxed_local())
 }

@@ -29,13 +29,22 @@ struct Listening<P: Platform> {
     until: crate::time::Timestamp,
 }
 
-pub async fn listen<P: Platform>(exchange: Exchange<P>, id: Value, params: Map<String, Value>) -> Reply<P::Stream> {
+pub async fn listen<P: Platform>(
+    exchange: Exchange<P>,
+    id: Value,
+    params: Map<String, Value>,
+) -> Reply<P::Stream> {
     if !exchange.accepts_events {
-        let error = RpcError::new(message::INVALID_REQUEST, 400, "A subscription needs `Accept: text/event-stream`.");
+        let error =
+            RpcError::new(message::INVALID_REQUEST, 400, "A subscription needs `Accept: text/event-stream`.");
         return methods::reply(&exchange, &id, Err(error));
     }
     let Some(wanted) = params.get("notifications").and_then(Value::as_object) else {
-        return methods::reply(&exchange, &id, Err(RpcError::params("params.notifications must be an object.")));
+        return methods::reply(
+            &exchange,
+            &id,
+            Err(RpcError::params("params.notifications must be an object.")),
+        );
     };
     let uris: Vec<String> = wanted
         .get("resourceSubscriptions")
@@ -55,7 +64,8 @@ pub async fn listen<P: Platform>(exchange: Exchange<P>, id: Value, params: Map<S
         subset.insert("resourceSubscriptions".into(), json!(honoured));
     }
     let acknowledged = json!({ "_meta": { META_SUBSCRIPTION: id }, "notifications": subset });
-    let opening = sse::event(&message::notification("notifications/subscriptions/acknowledged", &acknowledged));
+    let opening =
+        sse::event(&message::notification("notifications/subscriptions/acknowledged", &acknowledged));
     let until = exchange.platform.now().plus_seconds(MAX_SECONDS);
     let state = Listening { exchange, id, watched, until };
     let rest = futures::stream::unfold(Some(state), |state| async move { step(state?).await });
@@ -82,7 +92,10 @@ async fn step<P: Platform>(mut state: Listening<P>) -> Option<(String, Option<Li
         }
         Some(_) => {
             let params = json!({ "_meta": { META_SUBSCRIPTION: state.id }, "uri": uri });
-            Some((sse::event(&message::notification("notifications/resources/updated", &params)), Some(state)))
+            Some((
+                sse::event(&message::notification("notifications/resources/updated", &params)),
+                Some(state),
+            ))
         }
         None => Some((sse::KEEP_ALIVE.to_owned(), Some(state))),
     }

@@ -6,10 +6,20 @@ use serde_json::{Map, Value, json};
 /// One incoming message.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Message {
-    Request { id: Value, method: String, params: Map<String, Value> },
-    Notification { method: String, params: Map<String, Value> },
+    Request {
+        id: Value,
+        method: String,
+        params: Map<String, Value>,
+    },
+    Notification {
+        method: String,
+        params: Map<String, Value>,
+    },
     /// A client's answer to a question of ours.
-    Response { id: Value, body: Map<String, Value> },
+    Response {
+        id: Value,
+        body: Map<String, Value>,
+    },
 }
 
 /// A protocol error: JSON-RPC code, and the HTTP status it travels with where the era gives it one.
@@ -92,7 +102,8 @@ fn is_id(id: &Value) -> bool {
 
 /// One message out of parsed JSON. Err names what is wrong with its shape.
 pub fn parse(value: Value) -> Result<Message, RpcError> {
-    let invalid = |why: &str| RpcError::new(INVALID_REQUEST, 400, format!("Not a JSON-RPC 2.0 message: {why}."));
+    let invalid =
+        |why: &str| RpcError::new(INVALID_REQUEST, 400, format!("Not a JSON-RPC 2.0 message: {why}."));
     let Value::Object(mut body) = value else { return Err(invalid("expected an object")) };
     if body.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
         return Err(invalid("`jsonrpc` must be \"2.0\""));
@@ -123,7 +134,11 @@ pub fn parse(value: Value) -> Result<Message, RpcError> {
 /// A caller's own text as it is repeated in an error.
 pub fn shorten(text: &str) -> String {
     const MOST_CHARS: usize = 60;
-    if text.chars().count() <= MOST_CHARS { text.to_owned() } else { format!("{}…", text.chars().take(MOST_CHARS).collect::<String>()) }
+    if text.chars().count() <= MOST_CHARS {
+        text.to_owned()
+    } else {
+        format!("{}…", text.chars().take(MOST_CHARS).collect::<String>())
+    }
 }
 
 #[cfg(test)]

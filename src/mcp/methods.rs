@@ -37,7 +37,11 @@ impl From<crate::error::Refusal> for Refused {
     }
 }
 
-pub async fn answer<P: Platform>(exchange: &Exchange<P>, method: &str, params: Map<String, Value>) -> Result<Finished, Refused> {
+pub async fn answer<P: Platform>(
+    exchange: &Exchange<P>,
+    method: &str,
+    params: Map<String, Value>,
+) -> Result<Finished, Refused> {
     let modern = exchange.era.is_modern();
     match method {
         "server/discover" if modern => Ok(discover()),
@@ -57,13 +61,23 @@ pub async fn answer<P: Platform>(exchange: &Exchange<P>, method: &str, params: M
     }
 }
 
-pub fn reply<P: Platform, R>(exchange: &Exchange<P>, id: &Value, outcome: Result<Finished, R>) -> Reply<P::Stream>
+pub fn reply<P: Platform, R>(
+    exchange: &Exchange<P>,
+    id: &Value,
+    outcome: Result<Finished, R>,
+) -> Reply<P::Stream>
 where
     R: Into<Refused>,
 {
     match outcome.map_err(Into::into) {
-        Ok(finished) => Reply::Json { status: 200, body: message::response(id, &exchange.era.finish(finished)), session: None },
-        Err(Refused::Rpc(error)) => Reply::Json { status: exchange.era.status(&error), body: error.response(Some(id)), session: None },
+        Ok(finished) => Reply::Json {
+            status: 200,
+            body: message::response(id, &exchange.era.finish(finished)),
+            session: None,
+        },
+        Err(Refused::Rpc(error)) => {
+            Reply::Json { status: exchange.era.status(&error), body: error.response(Some(id)), session: None }
+        }
         Err(Refused::Scope(needed)) => {
             Reply::Http(lacks_scope(&exchange.caller, needed, &exchange.origin, &exchange.request_id))
         }
@@ -118,7 +132,11 @@ pub fn only_page(params: &Map<String, Value>) -> Result<(), RpcError> {
 }
 
 /// Where a page begins.
-pub fn cursor<P: Platform>(exchange: &Exchange<P>, list: &str, params: &Map<String, Value>) -> Result<Option<String>, RpcError> {
+pub fn cursor<P: Platform>(
+    exchange: &Exchange<P>,
+    list: &str,
+    params: &Map<String, Value>,
+) -> Result<Option<String>, RpcError> {
     let cursor = match params.get("cursor") {
         None | Some(Value::Null) => None,
         Some(Value::String(cursor)) => Some(cursor.as_str()),
@@ -128,5 +146,8 @@ pub fn cursor<P: Platform>(exchange: &Exchange<P>, list: &str, params: &Map<Stri
 }
 
 pub fn required<'a>(params: &'a Map<String, Value>, name: &str) -> Result<&'a str, RpcError> {
-    params.get(name).and_then(Value::as_str).ok_or_else(|| RpcError::params(format!("params.{name} must be a string.")))
+    params
+        .get(name)
+        .and_then(Value::as_str)
+        .ok_or_else(|| RpcError::params(format!("params.{name} must be a string.")))
 }

@@ -56,7 +56,8 @@ pub struct ClientCapabilities {
 
 impl ClientCapabilities {
     pub fn of(value: Option<&serde_json::Value>) -> Self {
-        let has = |name: &str| value.and_then(|capabilities| capabilities.get(name)).is_some_and(|v| v.is_object());
+        let has =
+            |name: &str| value.and_then(|capabilities| capabilities.get(name)).is_some_and(|v| v.is_object());
         Self { elicitation: has("elicitation"), sampling: has("sampling"), roots: has("roots") }
     }
 }
@@ -72,7 +73,10 @@ pub struct Selection {
 impl Selection {
     pub fn of(request: &Request) -> Self {
         let tools = request.parameter("tools").map(|list| {
-            list.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect::<Vec<_>>()
+            list.split(',')
+                .map(|word| word.trim().to_owned())
+                .filter(|word| !word.is_empty())
+                .collect::<Vec<_>>()
         });
         Self {
             tools: tools.filter(|words| !words.is_empty()),
@@ -82,6 +86,8 @@ impl Selection {
 
     /// The guide is always there: without it the rest cannot be explained.
     pub fn has(&self, tool: &tools::Entry) -> bool {
-        self.tools.as_ref().is_none_or(|words| words.iter().any(|word| word == tool.name || word == tool.group) || tool.group == "guide")
+        self.tools.as_ref().is_none_or(|words| {
+            words.iter().any(|word| word == tool.name || word == tool.group) || tool.group == "guide"
+        })
     }
 }

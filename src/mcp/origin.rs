@@ -24,11 +24,14 @@ pub fn refusal(config: &Config, request: &Request) -> Option<&'static str> {
         let is_ours = host(&request.origin).eq_ignore_ascii_case(host(url));
         let is_local = is_loopback(url) && is_loopback(&request.origin);
         if !(is_ours || is_local) {
-            return Some("The Host header does not name this gateway. Use the address it was started with (PUBLIC_URL).");
+            return Some(
+                "The Host header does not name this gateway. Use the address it was started with (PUBLIC_URL).",
+            );
         }
     }
     let origin = request.headers.get("origin")?;
-    (!may(config, request, origin)).then_some("This web origin may not call the gateway. The operator can add it to ALLOWED_ORIGINS.")
+    (!may(config, request, origin))
+        .then_some("This web origin may not call the gateway. The operator can add it to ALLOWED_ORIGINS.")
 }
 
 fn may(config: &Config, request: &Request, origin: &str) -> bool {
@@ -76,10 +79,18 @@ mod tests {
 
     #[test]
     fn knows_loopback_and_its_impostors() {
-        for origin in ["http://localhost", "http://127.0.0.1:8787", "http://[::1]:1", "https://localhost:3000"] {
+        for origin in
+            ["http://localhost", "http://127.0.0.1:8787", "http://[::1]:1", "https://localhost:3000"]
+        {
             assert!(is_loopback(origin), "{origin}");
         }
-        for origin in ["http://localhost.evil.example", "http://127.0.0.1.evil.example", "null", "http://evil.example:127", "http://evil@localhost"] {
+        for origin in [
+            "http://localhost.evil.example",
+            "http://127.0.0.1.evil.example",
+            "null",
+            "http://evil.example:127",
+            "http://evil@localhost",
+        ] {
             assert!(!is_loopback(origin), "{origin}");
         }
     }

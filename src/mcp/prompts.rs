@@ -30,10 +30,22 @@ pub const ALL: &[Prompt] = &[
         title: "Generate variations",
         description: "Several pictures of one subject, with the price first.",
         arguments: &[
-            Argument { name: "subject", description: "What to show, such as a crystal sword icon.", default: None },
+            Argument {
+                name: "subject",
+                description: "What to show, such as a crystal sword icon.",
+                default: None,
+            },
             Argument { name: "count", description: "How many, 1 to 16.", default: Some("4") },
-            Argument { name: "style", description: "Background, look, medium.", default: Some("on a transparent background") },
-            Argument { name: "model_id", description: "Which model; otherwise the best fit.", default: Some("the best fitting model") },
+            Argument {
+                name: "style",
+                description: "Background, look, medium.",
+                default: Some("on a transparent background"),
+            },
+            Argument {
+                name: "model_id",
+                description: "Which model; otherwise the best fit.",
+                default: Some("the best fitting model"),
+            },
         ],
         template: "Generate {count} variations of {subject} {style} with {model_id}. Tell me the price in Creative Units first, then run it, wait for it and show me the links.",
     },
@@ -41,9 +53,11 @@ pub const ALL: &[Prompt] = &[
         name: "browse_models",
         title: "Browse models",
         description: "What can be made here, and for how much.",
-        arguments: &[
-            Argument { name: "modality", description: "image, video, three_d or audio.", default: Some("image") },
-        ],
+        arguments: &[Argument {
+            name: "modality",
+            description: "image, video, three_d or audio.",
+            default: Some("image"),
+        }],
         template: "Show me which {modality} models are available in my workspace: what each is good for and what one output costs.",
     },
     Prompt {
@@ -60,9 +74,11 @@ pub const ALL: &[Prompt] = &[
         name: "check_budget",
         title: "Check the budget",
         description: "How many Creative Units are left and what they are enough for.",
-        arguments: &[
-            Argument { name: "workspace_id", description: "Which workspace; otherwise all of mine.", default: Some("each of my workspaces") },
-        ],
+        arguments: &[Argument {
+            name: "workspace_id",
+            description: "Which workspace; otherwise all of mine.",
+            default: Some("each of my workspaces"),
+        }],
         template: "How many Creative Units are left in {workspace_id}, how many are reserved by running jobs, and roughly how many pictures or seconds of video would they be enough for?",
     },
 ];
@@ -108,17 +124,28 @@ pub fn get<P: Platform>(exchange: &Exchange<P>, params: &Map<String, Value>) -> 
 }
 
 fn fill(prompt: &Prompt, given: &Map<String, Value>) -> Result<String, RpcError> {
-    if let Some(unknown) = given.keys().find(|name| !prompt.arguments.iter().any(|argument| argument.name == *name)) {
-        return Err(RpcError::params(format!("The prompt {} has no argument `{}`.", prompt.name, shorten(unknown))));
+    if let Some(unknown) =
+        given.keys().find(|name| !prompt.arguments.iter().any(|argument| argument.name == *name))
+    {
+        return Err(RpcError::params(format!(
+            "The prompt {} has no argument `{}`.",
+            prompt.name,
+            shorten(unknown)
+        )));
     }
     let mut text = prompt.template.to_owned();
     for argument in prompt.arguments {
         let value = match given.get(argument.name) {
             Some(Value::String(value)) if !value.trim().is_empty() => value.trim(),
-            None | Some(Value::String(_)) => argument
-                .default
-                .ok_or_else(|| RpcError::params(format!("The prompt {} needs the argument `{}`.", prompt.name, argument.name)))?,
-            Some(_) => return Err(RpcError::params(format!("The argument `{}` must be a string.", argument.name))),
+            None | Some(Value::String(_)) => argument.default.ok_or_else(|| {
+                RpcError::params(format!(
+                    "The prompt {} needs the argument `{}`.",
+                    prompt.name, argument.name
+                ))
+            })?,
+            Some(_) => {
+                return Err(RpcError::params(format!("The argument `{}` must be a string.", argument.name)));
+            }
         };
         text = text.replace(&format!("{{{}}}", argument.name), value);
     }
@@ -132,7 +159,11 @@ mod tests {
     #[test]
     fn every_argument_has_its_place_in_the_text() {
         for prompt in ALL {
-            let given = prompt.arguments.iter().map(|a| (a.name.to_owned(), Value::from(format!("<{}>", a.name)))).collect();
+            let given = prompt
+                .arguments
+                .iter()
+                .map(|a| (a.name.to_owned(), Value::from(format!("<{}>", a.name))))
+                .collect();
             let text = fill(prompt, &given).unwrap();
             assert!(!text.contains('{'), "{text}");
             assert!(prompt.arguments.iter().all(|a| text.contains(&format!("<{}>", a.name))), "{text}");

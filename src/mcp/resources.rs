@@ -6,12 +6,12 @@
 //! | `atelier://runs/{inference_id}` | the run, JSON |
 //! | `atelier://runs/{inference_id}/assets/{number}` | the file, counted from 1 |
 
+use super::Exchange;
 use super::era::Finished;
 use super::message::RpcError;
 #[cfg(feature = "conformance")]
 use super::methods::PRIVATE_MILLIS;
 use super::methods::{Refused, STATIC_MILLIS, cursor, fault, required};
-use super::Exchange;
 use crate::crypto;
 use crate::id::RunId;
 use crate::oauth::Scope;
@@ -78,7 +78,10 @@ pub fn templates() -> Finished {
     Finished::from(templates).cached(STATIC_MILLIS, true)
 }
 
-pub async fn list<P: Platform>(exchange: &Exchange<P>, params: &Map<String, Value>) -> Result<Finished, Refused> {
+pub async fn list<P: Platform>(
+    exchange: &Exchange<P>,
+    params: &Map<String, Value>,
+) -> Result<Finished, Refused> {
     let name = format!("resources of {}", exchange.caller.person);
     let after = cursor(exchange, &name, params)?;
     let mut resources = Vec::new();
@@ -94,7 +97,9 @@ pub async fn list<P: Platform>(exchange: &Exchange<P>, params: &Map<String, Valu
     if exchange.caller.scopes.has(Scope::ForgeRead) {
         let assets = assets(exchange, after.as_deref()).await?;
         if assets.len() > PAGE as usize {
-            next = assets.get(PAGE as usize - 1).map(|last| page::cursor(&exchange.platform, &name, last.asset_id.as_str()));
+            next = assets
+                .get(PAGE as usize - 1)
+                .map(|last| page::cursor(&exchange.platform, &name, last.asset_id.as_str()));
         }
         resources.extend(assets.iter().take(PAGE as usize).filter_map(describe));
     }
@@ -105,12 +110,16 @@ pub async fn list<P: Platform>(exchange: &Exchange<P>, params: &Map<String, Valu
     Ok(Finished::from(result).cached(0, false))
 }
 
-async fn assets<P: Platform>(exchange: &Exchange<P>, after: Option<&str>) -> Result<Vec<workspace::Asset>, Refused> {
+async fn assets<P: Platform>(
+    exchange: &Exchange<P>,
+    after: Option<&str>,
+) -> Result<Vec<workspace::Asset>, Refused> {
     let progress = |_: f64, _: &str| {};
     // A caller with several workspaces sees none listed here: a list cannot ask which one is meant.
     let Ok(id) = resolve(&context(exchange, &progress), None).await else { return Ok(Vec::new()) };
     let before = after.and_then(crate::id::AssetId::parse);
-    let command = workspace::Command::Assets { person: exchange.caller.person.clone(), before, limit: PAGE + 1 };
+    let command =
+        workspace::Command::Assets { person: exchange.caller.person.clone(), before, limit: PAGE + 1 };
     match workspace::ask(&exchange.platform, &id, command).await {
         Ok(Ok(workspace::Reply::Assets(assets))) => Ok(assets),
         Ok(_) => Ok(Vec::new()),
@@ -130,7 +139,10 @@ fn describe(asset: &workspace::Asset) -> Option<Value> {
     }))
 }
 
-pub async fn read<P: Platform>(exchange: &Exchange<P>, params: &Map<String, Value>) -> Result<Finished, Refused> {
+pub async fn read<P: Platform>(
+    exchange: &Exchange<P>,
+    params: &Map<String, Value>,
+) -> Result<Finished, Refused> {
     let uri = required(params, "uri")?;
     #[cfg(feature = "conformance")]
     if let Some(contents) = super::fixtures::read(uri) {
@@ -139,7 +151,8 @@ pub async fn read<P: Platform>(exchange: &Exchange<P>, params: &Map<String, Valu
     let missing = || exchange.era.resource_not_found(uri);
     let target = parse(uri).ok_or_else(missing)?;
     if target == Target::Guide {
-        let contents = json!({ "contents": [{ "uri": uri, "mimeType": "text/markdown", "text": INSTRUCTIONS }] });
+        let contents =
+            json!({ "contents": [{ "uri": uri, "mimeType": "text/markdown", "text": INSTRUCTIONS }] });
         return Ok(Finished::from(contents).cached(STATIC_MILLIS, true));
     }
     if !exchange.caller.scopes.has(Scope::ForgeRead) {
@@ -154,7 +167,9 @@ pub async fn read<P: Platform>(exchange: &Exchange<P>, params: &Map<String, Valu
     let progress = |_: f64, _: &str| {};
     let shown = RunView::of(&context(exchange, &progress), &view, Vec::new());
     let contents = match index {
-        None => json!({ "uri": uri, "mimeType": "application/json", "text": serde_json::to_string(&shown).unwrap_or_default() }),
+        None => {
+            json!({ "uri": uri, "mimeType": "application/json", "text": serde_json::to_string(&shown).unwrap_or_default() })
+        }
         Some(index) => {
             let (asset, link) = view.assets.get(index).zip(shown.assets.get(index)).ok_or_else(missing)?;
             file(exchange, uri, &view, asset, &link.url).await?
@@ -171,21 +186,31 @@ async fn file<P: Platform>(
     url: &str,
 ) -> Result<Value, Refused> {
     if asset.size_bytes > MAX_INLINE_BYTES {
-        let text = format!("This file has {} bytes, too many for a message. Download it: {url}", asset.size_bytes);
+        let text =
+            format!("This file has {} bytes, too many for a message. Download it: {url}", asset.size_bytes);
         return Ok(json!({ "uri": uri, "mimeType": "text/plain", "text": text }));
     }
     let key = media::key(&view.workspace_id, &asset.asset_id, &asset.extension);
     match exchange.platform.read_object(&key).await {
-        Ok(Some(bytes)) => Ok(json!({ "uri": uri, "mimeType": asset.mime_type, "blob": crypto::base64(&bytes) })),
+        Ok(Some(bytes)) => {
+            Ok(json!({ "uri": uri, "mimeType": asset.mime_type, "blob": crypto::base64(&bytes) }))
+        }
         Ok(None) => Err(exchange.era.resource_not_found(uri).into()),
         Err(reason) => Err(fault(exchange, &reason).into()),
     }
 }
 
 /// `resources/subscribe` and `unsubscribe` of a legacy session.
-pub async fn subscribe<P: Platform>(exchange: &Exchange<P>, params: &Map<String, Value>, on: bool) -> Result<Finished, Refused> {
+pub async fn subscribe<P: Platform>(
+    exchange: &Exchange<P>,
+    params: &Map<String, Value>,
+    on: bool,
+) -> Result<Finished, Refused> {
     let uri = required(params, "uri")?;
-    let session = exchange.session.as_ref().ok_or_else(|| RpcError::params("Subscriptions need a session: send Mcp-Session-Id."))?;
+    let session = exchange
+        .session
+        .as_ref()
+        .ok_or_else(|| RpcError::params("Subscriptions need a session: send Mcp-Session-Id."))?;
     #[cfg(feature = "conformance")]
     if super::fixtures::read(uri).is_some() {
         return Ok(Finished::new("{}"));
@@ -200,7 +225,11 @@ pub async fn subscribe<P: Platform>(exchange: &Exchange<P>, params: &Map<String,
     }
     own_run(exchange, &id, uri).await?;
     let command = if on {
-        Command::Watch(Watcher { session: session.name.clone(), expires_at: session.expires_at, uri: uri.to_owned() })
+        Command::Watch(Watcher {
+            session: session.name.clone(),
+            expires_at: session.expires_at,
+            uri: uri.to_owned(),
+        })
     } else {
         Command::Unwatch { session: session.name.clone(), uri: uri.to_owned() }
     };
@@ -237,7 +266,6 @@ fn context<'a, P: Platform>(exchange: &'a Exchange<P>, progress: &'a dyn Fn(f64,
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,7 +277,13 @@ mod tests {
         assert_eq!(parse("atelier://instructions"), Some(Target::Guide));
         assert_eq!(parse(&format!("atelier://runs/{id}")), Some(Target::Run(run.clone())));
         assert_eq!(parse(&format!("atelier://runs/{id}/assets/2")), Some(Target::File(run, 1)));
-        for other in ["", "atelier://runs/", "atelier://runs/x", "https://e.example", &format!("atelier://runs/{id}/assets/0")] {
+        for other in [
+            "",
+            "atelier://runs/",
+            "atelier://runs/x",
+            "https://e.example",
+            &format!("atelier://runs/{id}/assets/0"),
+        ] {
             assert_eq!(parse(other), None, "{other}");
         }
     }

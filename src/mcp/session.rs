@@ -47,7 +47,13 @@ pub fn mint<P: Platform>(platform: &P, caller: &Caller, era: Era, client: Client
     let name = crypto::base64url(&platform.random::<16>());
     let bits = u8::from(client.elicitation) | u8::from(client.sampling) << 1 | u8::from(client.roots) << 2;
     let expires = platform.now().plus_seconds(VALID_SECONDS);
-    let payload = Payload { i: name, v: era.as_str().into(), o: caller.person.to_string(), x: expires.seconds(), c: bits };
+    let payload = Payload {
+        i: name,
+        v: era.as_str().into(),
+        o: caller.person.to_string(),
+        x: expires.seconds(),
+        c: bits,
+    };
     signer(platform).seal(&serde_json::to_string(&payload).unwrap_or_default())
 }
 

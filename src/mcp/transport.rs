@@ -20,7 +20,11 @@ const MAX_BATCH: usize = 32;
 pub enum Reply<S> {
     /// A notification or answer was taken.
     Accepted,
-    Json { status: u16, body: String, session: Option<String> },
+    Json {
+        status: u16,
+        body: String,
+        session: Option<String>,
+    },
     /// A whole HTTP response: an event stream, or a challenge.
     Http(Response<S>),
 }
@@ -64,23 +68,35 @@ pub fn method_not_allowed<S>() -> Response<S> {
 }
 
 /// 401 with a challenge, or 503 when we do not know.
-pub fn refuse<P: Platform>(platform: &P, denied: &Denied, public: &str, request_id: &str) -> Response<P::Stream> {
+pub fn refuse<P: Platform>(
+    platform: &P,
+    denied: &Denied,
+    public: &str,
+    request_id: &str,
+) -> Response<P::Stream> {
     let message = match denied {
         Denied::Missing => "This endpoint needs a token.",
         Denied::Invalid(why) => why,
         Denied::Unavailable(reason) => {
-            platform.log(Level::Error, "bearer.unavailable", json!({ "request_id": request_id, "reason": reason.0 }));
-            let refusal = Refusal::new(Code::Internal, "The gateway could not check the token.").retry_after(2);
+            platform.log(
+                Level::Error,
+                "bearer.unavailable",
+                json!({ "request_id": request_id, "reason": reason.0 }),
+            );
+            let refusal =
+                Refusal::new(Code::Internal, "The gateway could not check the token.").retry_after(2);
             return Response::json(503, refusal.envelope(request_id).to_string()).with("retry-after", "2");
         }
     };
-    let refusal = Refusal::new(Code::Unauthenticated, message).next("Send Authorization: Bearer with a valid token of this gateway.");
+    let refusal = Refusal::new(Code::Unauthenticated, message)
+        .next("Send Authorization: Bearer with a valid token of this gateway.");
     bearer::unauthorized(denied, public, refusal.envelope(request_id).to_string())
 }
 
 /// 403 that names every scope the operation needs.
 pub fn lacks_scope<S>(caller: &Caller, needed: &[Scope], public: &str, request_id: &str) -> Response<S> {
-    let lacking: Vec<_> = needed.iter().filter(|scope| !caller.scopes.has(**scope)).map(|scope| scope.as_str()).collect();
+    let lacking: Vec<_> =
+        needed.iter().filter(|scope| !caller.scopes.has(**scope)).map(|scope| scope.as_str()).collect();
     let refusal = Refusal::new(Code::Forbidden, format!("The token lacks the scope {}.", lacking.join(", ")))
         .next("Connect again with a token that has it.");
     bearer::insufficient_scope(caller, needed, public, refusal.envelope(request_id).to_string())
@@ -88,7 +104,10 @@ pub fn lacks_scope<S>(caller: &Caller, needed: &[Scope], public: &str, request_i
 
 /// A client must list both types; one that lists neither or sends no header gets JSON all the same.
 fn accepts_events(request: &Request) -> bool {
-    request.headers.get("accept").is_none_or(|accept| accept.contains("text/event-stream") || accept.contains("*/*"))
+    request
+        .headers
+        .get("accept")
+        .is_none_or(|accept| accept.contains("text/event-stream") || accept.contains("*/*"))
 }
 
 /// (1) size, (2) JSON, (3) shape, (4) era, (5) session, (6) the method.
@@ -96,7 +115,9 @@ async fn post<P: Platform>(exchange: Exchange<P>, request: &Request) -> Response
     let error = |status: u16, error: RpcError, id: Option<&Value>| Response::json(status, error.response(id));
     let text = match &request.payload {
         Payload::TooLarge => {
-            let why = format!("The message is larger than {MAX_MESSAGE_BYTES} bytes. Hand files over by link, not inside a message.");
+            let why = format!(
+                "The message is larger than {MAX_MESSAGE_BYTES} bytes. Hand files over by link, not inside a message."
+            );
             return error(413, RpcError::new(INVALID_REQUEST, 413, why), None);
         }
         Payload::Text(text) => text,
@@ -105,7 +126,11 @@ async fn post<P: Platform>(exchange: Exchange<P>, request: &Request) -> Response
         Ok(value) => value,
         Err(fault) => {
             let why = if text.is_empty() { "the body is empty".to_owned() } else { fault.to_string() };
-            return error(400, RpcError::new(PARSE_ERROR, 400, format!("The body is not JSON: {why}.")), None);
+            return error(
+                400,
+                RpcError::new(PARSE_ERROR, 400, format!("The body is not JSON: {why}.")),
+                None,
+            );
         }
     };
     if let Value::Array(items) = value {
@@ -132,7 +157,11 @@ fn with_session<S>(response: Response<S>, session: Option<String>) -> Response<S
 }
 
 /// Err is an error of the transport itself, with its HTTP status.
-async fn one<P: Platform>(mut exchange: Exchange<P>, request: &Request, message: Message) -> Result<Reply<P::Stream>, RpcError> {
+async fn one<P: Platform>(
+    mut exchange: Exchange<P>,
+    request: &Request,
+    message: Message,
+) -> Result<Reply<P::Stream>, RpcError> {
     match message {
         Message::Response { id, body } => {
             enter_legacy(&mut exchange, request).await?;
@@ -149,7 +178,9 @@ async fn one<P: Platform>(mut exchange: Exchange<P>, request: &Request, message:
             Claim::Modern => {
                 era::check_modern(&method, &params, &request.headers)?;
                 exchange.era = Era::V2026_07_28;
-                exchange.client = ClientCapabilities::of(params.get("_meta").and_then(|meta| meta.get(era::META_CAPABILITIES)));
+                exchange.client = ClientCapabilities::of(
+                    params.get("_meta").and_then(|meta| meta.get(era::META_CAPABILITIES)),
+                );
                 Ok(answer(exchange, id, method, params).await)
             }
             Claim::Legacy if method == "initialize" => Ok(legacy::initialize(&exchange, &id, &params)),
@@ -169,7 +200,9 @@ async fn answer<P: Platform>(
 ) -> Reply<P::Stream> {
     match method.as_str() {
         "tools/call" => call::tool(exchange, id, params).await,
-        "subscriptions/listen" if exchange.era.is_modern() => super::listen::listen(exchange, id, params).await,
+        "subscriptions/listen" if exchange.era.is_modern() => {
+            super::listen::listen(exchange, id, params).await
+        }
         _ => {
             let outcome = methods::answer(&exchange, &method, params).await;
             methods::reply(&exchange, &id, outcome)
@@ -192,9 +225,18 @@ async fn enter_legacy<P: Platform>(exchange: &mut Exchange<P>, request: &Request
 }
 
 /// The session the request names. Err: 404 when it is not one of this caller's that is still open.
-pub async fn find_session<P: Platform>(exchange: &Exchange<P>, request: &Request) -> Result<Option<SessionId>, RpcError> {
+pub async fn find_session<P: Platform>(
+    exchange: &Exchange<P>,
+    request: &Request,
+) -> Result<Option<SessionId>, RpcError> {
     let Some(header) = request.headers.get("mcp-session-id") else { return Ok(None) };
-    let gone = || RpcError::new(INVALID_REQUEST, 404, "The session has ended or was never yours. Send initialize without Mcp-Session-Id.");
+    let gone = || {
+        RpcError::new(
+            INVALID_REQUEST,
+            404,
+            "The session has ended or was never yours. Send initialize without Mcp-Session-Id.",
+        )
+    };
     let session = session::open(&exchange.platform, &exchange.caller, header).ok_or_else(gone)?;
     match session::has_ended(&exchange.platform, &session).await {
         Ok(false) => Ok(Some(session)),
@@ -205,7 +247,11 @@ pub async fn find_session<P: Platform>(exchange: &Exchange<P>, request: &Request
 }
 
 /// 2025-03-26 only. Each message is answered by itself, in order, as JSON.
-async fn batch<P: Platform>(mut exchange: Exchange<P>, request: &Request, items: Vec<Value>) -> Response<P::Stream> {
+async fn batch<P: Platform>(
+    mut exchange: Exchange<P>,
+    request: &Request,
+    items: Vec<Value>,
+) -> Response<P::Stream> {
     let refuse = |why: &str| Response::json(400, RpcError::new(INVALID_REQUEST, 400, why).response(None));
     if items.is_empty() {
         return refuse("An empty batch is not a message.");
@@ -213,7 +259,9 @@ async fn batch<P: Platform>(mut exchange: Exchange<P>, request: &Request, items:
     if items.len() > MAX_BATCH {
         return refuse(&format!("A batch may hold at most {MAX_BATCH} messages."));
     }
-    let claims_modern = |item: &Value| item.pointer("/params/_meta").is_some_and(|meta| meta.get(era::META_VERSION).is_some());
+    let claims_modern = |item: &Value| {
+        item.pointer("/params/_meta").is_some_and(|meta| meta.get(era::META_VERSION).is_some())
+    };
     if items.iter().any(claims_modern) {
         return refuse("This protocol revision has no batches. Send one message a request.");
     }
@@ -242,5 +290,9 @@ async fn batch<P: Platform>(mut exchange: Exchange<P>, request: &Request, items:
             Err(fault) => answers.push(fault.response(id.as_ref())),
         }
     }
-    if answers.is_empty() { Response::empty(202) } else { Response::json(200, format!("[{}]", answers.join(","))) }
+    if answers.is_empty() {
+        Response::empty(202)
+    } else {
+        Response::json(200, format!("[{}]", answers.join(",")))
+    }
 }

@@ -149,7 +149,9 @@ impl Post {
     }
 
     pub fn steps(&self) -> u32 {
-        u32::from(self.upscale_ratio.is_some()) + u32::from(self.vectorize) + u32::from(self.remove_background)
+        u32::from(self.upscale_ratio.is_some())
+            + u32::from(self.vectorize)
+            + u32::from(self.remove_background)
     }
 }
 
@@ -202,7 +204,11 @@ const HARMLESS: &[&str] = &[
 
 /// Checks a request against the model. `random_seed` is used when the request leaves the seed open.
 /// Returns what will run and, in words, what was ignored.
-pub fn normalize(model: &Model, request: &ForgeRequest, random_seed: u32) -> Result<(Generation, Vec<String>), Refusal> {
+pub fn normalize(
+    model: &Model,
+    request: &ForgeRequest,
+    random_seed: u32,
+) -> Result<(Generation, Vec<String>), Refusal> {
     let mut warnings = Vec::new();
     let generation = Generation {
         model_id: model.id.to_owned(),
@@ -224,16 +230,24 @@ fn prompt(model: &Model, request: &ForgeRequest) -> Result<String, Refusal> {
         return Err(Refusal::invalid(format!("`prompt` is longer than {MAX_PROMPT_CHARS} characters.")));
     }
     match model.prompt {
-        Need::Required if prompt.is_empty() => Err(Refusal::invalid(format!("`prompt` is required by {}.", model.id))),
+        Need::Required if prompt.is_empty() => {
+            Err(Refusal::invalid(format!("`prompt` is required by {}.", model.id)))
+        }
         // Kept even where it steers nothing: it names the run in lists.
         _ => Ok(prompt.to_owned()),
     }
 }
 
-fn negative_prompt(model: &Model, request: &ForgeRequest, warnings: &mut Vec<String>) -> Result<String, Refusal> {
+fn negative_prompt(
+    model: &Model,
+    request: &ForgeRequest,
+    warnings: &mut Vec<String>,
+) -> Result<String, Refusal> {
     let text = request.negative_prompt.as_deref().unwrap_or_default().trim();
     if text.chars().count() > MAX_PROMPT_CHARS {
-        return Err(Refusal::invalid(format!("`negative_prompt` is longer than {MAX_PROMPT_CHARS} characters.")));
+        return Err(Refusal::invalid(format!(
+            "`negative_prompt` is longer than {MAX_PROMPT_CHARS} characters."
+        )));
     }
     if !text.is_empty() && model.prompt == Need::No {
         warnings.push(format!("negative_prompt was ignored: {} takes no prompt.", model.id));
@@ -245,20 +259,28 @@ fn negative_prompt(model: &Model, request: &ForgeRequest, warnings: &mut Vec<Str
 fn batch_size(model: &Model, request: &ForgeRequest) -> Result<u32, Refusal> {
     let asked = request.batch_size.unwrap_or(1);
     u32::try_from(asked).ok().filter(|count| (1..=model.max_batch).contains(count)).ok_or_else(|| {
-        Refusal::invalid(format!("`batch_size` must be a whole number from 1 to {} for {}, not {asked}.", model.max_batch, model.id))
+        Refusal::invalid(format!(
+            "`batch_size` must be a whole number from 1 to {} for {}, not {asked}.",
+            model.max_batch, model.id
+        ))
     })
 }
 
 fn seed(request: &ForgeRequest, random_seed: u32) -> Result<u32, Refusal> {
     match request.seed {
         None | Some(-1) => Ok(random_seed),
-        Some(seed) => u32::try_from(seed)
-            .map_err(|_| Refusal::invalid(format!("`seed` must be -1 (random) or from 0 to {MAX_SEED}, not {seed}."))),
+        Some(seed) => u32::try_from(seed).map_err(|_| {
+            Refusal::invalid(format!("`seed` must be -1 (random) or from 0 to {MAX_SEED}, not {seed}."))
+        }),
     }
 }
 
 /// The named top-level parameters and `options` end in one map, completed with the model's defaults.
-fn options(model: &Model, request: &ForgeRequest, warnings: &mut Vec<String>) -> Result<Map<String, Value>, Refusal> {
+fn options(
+    model: &Model,
+    request: &ForgeRequest,
+    warnings: &mut Vec<String>,
+) -> Result<Map<String, Value>, Refusal> {
     let mut given = request.options.clone().unwrap_or_default();
     let named = [
         ("width", request.width.map(Value::from)),
@@ -273,8 +295,11 @@ fn options(model: &Model, request: &ForgeRequest, warnings: &mut Vec<String>) ->
         }
         given.insert(name.to_owned(), value);
     }
-    let mut complete: Map<String, Value> =
-        model.parameters.iter().map(|parameter| (parameter.name.to_owned(), parameter.default_value())).collect();
+    let mut complete: Map<String, Value> = model
+        .parameters
+        .iter()
+        .map(|parameter| (parameter.name.to_owned(), parameter.default_value()))
+        .collect();
     for (name, value) in &given {
         match model.parameter(name) {
             Some(parameter) => {
@@ -300,7 +325,9 @@ fn not_taken(model: &Model, name: &str) -> Refusal {
 fn guidance(model: &Model, request: &ForgeRequest) -> Result<Vec<Guidance>, Refusal> {
     let files = request.guidance_files.as_deref().unwrap_or_default();
     if files.len() > MAX_GUIDANCE_FILES {
-        return Err(Refusal::invalid(format!("`guidance_files` has more than {MAX_GUIDANCE_FILES} entries.")));
+        return Err(Refusal::invalid(format!(
+            "`guidance_files` has more than {MAX_GUIDANCE_FILES} entries."
+        )));
     }
     let mut guidance = Vec::with_capacity(files.len());
     for (index, file) in files.iter().enumerate() {
@@ -308,21 +335,41 @@ fn guidance(model: &Model, request: &ForgeRequest) -> Result<Vec<Guidance>, Refu
         let slot = model.guidance.iter().find(|slot| slot.kind == file.kind).ok_or_else(|| {
             let takes: Vec<_> = model.guidance.iter().map(|slot| slot.kind.as_str()).collect();
             let takes = if takes.is_empty() { "no files".into() } else { takes.join(", ") };
-            Refusal::invalid(format!("`{field}.type`: {} does not take `{}`. It takes: {takes}.", model.id, file.kind.as_str()))
+            Refusal::invalid(format!(
+                "`{field}.type`: {} does not take `{}`. It takes: {takes}.",
+                model.id,
+                file.kind.as_str()
+            ))
         })?;
         if guidance.iter().filter(|taken: &&Guidance| taken.kind == file.kind).count() >= slot.at_most {
-            return Err(Refusal::invalid(format!("`{field}`: {} takes at most {} `{}`.", model.id, slot.at_most, file.kind.as_str())));
+            return Err(Refusal::invalid(format!(
+                "`{field}`: {} takes at most {} `{}`.",
+                model.id,
+                slot.at_most,
+                file.kind.as_str()
+            )));
         }
         let strength = file.strength.unwrap_or(0.5);
         if !(0.0..=1.0).contains(&strength) {
             return Err(Refusal::invalid(format!("`{field}.strength` must be from 0 to 1, not {strength}.")));
         }
-        guidance.push(Guidance { asset_id: asset(&format!("{field}.file_id"), &file.file_id)?, kind: file.kind, strength });
+        guidance.push(Guidance {
+            asset_id: asset(&format!("{field}.file_id"), &file.file_id)?,
+            kind: file.kind,
+            strength,
+        });
     }
-    let missing = model.guidance.iter().find(|slot| slot.required && !guidance.iter().any(|file| file.kind == slot.kind));
+    let missing = model
+        .guidance
+        .iter()
+        .find(|slot| slot.required && !guidance.iter().any(|file| file.kind == slot.kind));
     match missing {
-        Some(slot) => Err(Refusal::invalid(format!("{} needs a guidance file of type `{}`.", model.id, slot.kind.as_str()))
-            .next("Add it to guidance_files with the asset_id of a file in this workspace.")),
+        Some(slot) => Err(Refusal::invalid(format!(
+            "{} needs a guidance file of type `{}`.",
+            model.id,
+            slot.kind.as_str()
+        ))
+        .next("Add it to guidance_files with the asset_id of a file in this workspace.")),
         None => Ok(guidance),
     }
 }
@@ -339,8 +386,9 @@ fn mask(model: &Model, request: &ForgeRequest) -> Result<Option<MaskFile>, Refus
             let edge_radius = u32::try_from(radius).ok().filter(|radius| *radius <= 64);
             Ok(Some(MaskFile {
                 asset_id: asset("mask.file_id", &mask.file_id)?,
-                edge_radius: edge_radius
-                    .ok_or_else(|| Refusal::invalid(format!("`mask.edge_radius` must be from 0 to 64, not {radius}.")))?,
+                edge_radius: edge_radius.ok_or_else(|| {
+                    Refusal::invalid(format!("`mask.edge_radius` must be from 0 to 64, not {radius}."))
+                })?,
             }))
         }
     }
@@ -362,13 +410,18 @@ fn post(model: &Model, request: &ForgeRequest) -> Result<Post, Refusal> {
         (post.remove_background, Capability::RemoveBackground, "remove_background"),
     ];
     match steps.iter().find(|(asked, step, _)| *asked && !model.post.contains(step)) {
-        Some((_, _, name)) => Err(Refusal::invalid(format!("`post.{name}`: {} cannot do this to its outputs.", model.id))),
+        Some((_, _, name)) => {
+            Err(Refusal::invalid(format!("`post.{name}`: {} cannot do this to its outputs.", model.id)))
+        }
         None => Ok(post),
     }
 }
 
 fn asset(field: &str, text: &str) -> Result<AssetId, Refusal> {
     AssetId::parse(text).ok_or_else(|| {
-        Refusal::invalid(format!("`{field}` must be an asset_id (a UUID), not {}.", shorten(&Value::from(text))))
+        Refusal::invalid(format!(
+            "`{field}` must be an asset_id (a UUID), not {}.",
+            shorten(&Value::from(text))
+        ))
     })
 }

@@ -42,7 +42,12 @@ impl Parameter {
             Kind::Choice { of, .. } => value.as_str().filter(|word| of.contains(word)).map(Value::from),
         };
         found.ok_or_else(|| {
-            Refusal::invalid(format!("`{}` must be {}, not {}.", self.name, self.expectation(), shorten(value)))
+            Refusal::invalid(format!(
+                "`{}` must be {}, not {}.",
+                self.name,
+                self.expectation(),
+                shorten(value)
+            ))
         })
     }
 
@@ -57,8 +62,12 @@ impl Parameter {
 
     pub fn schema(&self) -> Value {
         let mut schema = match self.kind {
-            Kind::Integer { least, most, .. } => json!({ "type": "integer", "minimum": least, "maximum": most }),
-            Kind::Number { least, most, .. } => json!({ "type": "number", "minimum": least, "maximum": most }),
+            Kind::Integer { least, most, .. } => {
+                json!({ "type": "integer", "minimum": least, "maximum": most })
+            }
+            Kind::Number { least, most, .. } => {
+                json!({ "type": "number", "minimum": least, "maximum": most })
+            }
             Kind::Boolean { .. } => json!({ "type": "boolean" }),
             Kind::Choice { of, .. } => json!({ "type": "string", "enum": of }),
         };
@@ -79,21 +88,34 @@ pub fn whole(value: &Value) -> Option<i64> {
 pub fn shorten(value: &Value) -> String {
     const MOST_CHARS: usize = 40;
     let text = value.to_string();
-    if text.chars().count() <= MOST_CHARS { text } else { format!("{}…", text.chars().take(MOST_CHARS).collect::<String>()) }
+    if text.chars().count() <= MOST_CHARS {
+        text
+    } else {
+        format!("{}…", text.chars().take(MOST_CHARS).collect::<String>())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const FPS: Parameter =
-        Parameter { name: "fps", help: "Frames per second.", kind: Kind::Integer { least: 4, most: 24, default: 12 } };
+    const FPS: Parameter = Parameter {
+        name: "fps",
+        help: "Frames per second.",
+        kind: Kind::Integer { least: 4, most: 24, default: 12 },
+    };
 
     #[test]
     fn names_the_field_and_what_was_expected() {
         assert_eq!(FPS.check(&json!(24.0)), Ok(json!(24)));
-        assert_eq!(FPS.check(&json!(25)).unwrap_err().message, "`fps` must be a whole number from 4 to 24, not 25.");
-        assert_eq!(FPS.check(&json!("12")).unwrap_err().message, "`fps` must be a whole number from 4 to 24, not \"12\".");
+        assert_eq!(
+            FPS.check(&json!(25)).unwrap_err().message,
+            "`fps` must be a whole number from 4 to 24, not 25."
+        );
+        assert_eq!(
+            FPS.check(&json!("12")).unwrap_err().message,
+            "`fps` must be a whole number from 4 to 24, not \"12\"."
+        );
         let long = FPS.check(&json!("x".repeat(500))).unwrap_err().message;
         assert!(long.len() < 120, "{long}");
         assert_eq!(FPS.schema()["default"], 12);

@@ -30,11 +30,21 @@ pub struct NewToken {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Command {
     Issue(NewToken),
-    Verify { token_id: TokenId, hash: String },
-    Revoke { token_id: TokenId },
-    Join { workspace_id: WorkspaceId },
+    Verify {
+        token_id: TokenId,
+        hash: String,
+    },
+    Revoke {
+        token_id: TokenId,
+    },
+    Join {
+        workspace_id: WorkspaceId,
+    },
     /// Workspaces after this id, in order of id (which is order of creation).
-    Workspaces { after: Option<WorkspaceId>, limit: u32 },
+    Workspaces {
+        after: Option<WorkspaceId>,
+        limit: u32,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,7 +69,11 @@ impl Entity for Account {
     type Command = Command;
     type Reply = Reply;
 
-    async fn handle<P: Platform, S: Storage>(platform: &P, storage: &S, command: Command) -> Result<Reply, Unavailable> {
+    async fn handle<P: Platform, S: Storage>(
+        platform: &P,
+        storage: &S,
+        command: Command,
+    ) -> Result<Reply, Unavailable> {
         let now = platform.now();
         Ok(storage.transact(|sql| apply(sql, now, command))?)
     }
@@ -91,7 +105,8 @@ fn apply(sql: &impl Sql, now: Timestamp, command: Command) -> Result<Reply, SqlE
         }
         Command::Workspaces { after, limit } => {
             let after = after.map(|id| id.to_string()).unwrap_or_default();
-            let statement = "SELECT workspace_id FROM memberships WHERE workspace_id > ? ORDER BY workspace_id LIMIT ?";
+            let statement =
+                "SELECT workspace_id FROM memberships WHERE workspace_id > ? ORDER BY workspace_id LIMIT ?";
             let rows = sql.query(statement, &[after.into(), limit.into()])?;
             rows.iter().map(|row| workspace_id(row, 0)).collect::<Result<_, _>>().map(Reply::Workspaces)
         }
@@ -105,7 +120,10 @@ fn create_tables(sql: &impl Sql) -> Result<(), SqlError> {
             workspace_id TEXT, created_at INTEGER NOT NULL, expires_at INTEGER, revoked_at INTEGER)",
         &[],
     )?;
-    sql.query("CREATE TABLE IF NOT EXISTS memberships (workspace_id TEXT PRIMARY KEY, added_at INTEGER NOT NULL)", &[])?;
+    sql.query(
+        "CREATE TABLE IF NOT EXISTS memberships (workspace_id TEXT PRIMARY KEY, added_at INTEGER NOT NULL)",
+        &[],
+    )?;
     Ok(())
 }
 
@@ -126,7 +144,8 @@ fn issue(sql: &impl Sql, now: Timestamp, token: NewToken) -> Result<Reply, SqlEr
 }
 
 fn verify(sql: &impl Sql, now: Timestamp, token_id: &TokenId, hash: &str) -> Result<Reply, SqlError> {
-    let statement = "SELECT hash, scopes, workspace_id, expires_at, revoked_at FROM tokens WHERE token_id = ?";
+    let statement =
+        "SELECT hash, scopes, workspace_id, expires_at, revoked_at FROM tokens WHERE token_id = ?";
     let Some(row) = sql.first(statement, &[token_id.as_str().into()])? else { return Ok(Reply::Unknown) };
     if !crypto::same(row.text(0)?.as_bytes(), hash.as_bytes()) {
         return Ok(Reply::Unknown);

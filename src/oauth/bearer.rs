@@ -61,13 +61,17 @@ impl From<Unavailable> for Denied {
 
 pub async fn authenticate<P: Platform>(platform: &P, request: &Request) -> Result<Rc<Caller>, Denied> {
     let header = request.headers.get("authorization").ok_or(Denied::Missing)?;
-    let (scheme, token) = header.split_once(' ').ok_or(Denied::Invalid("The Authorization header must read `Bearer <token>`."))?;
+    let (scheme, token) = header
+        .split_once(' ')
+        .ok_or(Denied::Invalid("The Authorization header must read `Bearer <token>`."))?;
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(Denied::Invalid("The Authorization header must use the Bearer scheme."));
     }
     let token = token.trim();
     if token.len() > MAX_TOKEN_CHARS || !token.starts_with(pat::PREFIX) {
-        return Err(Denied::Invalid("This is not a token of this gateway; personal access tokens start with atl_pat_."));
+        return Err(Denied::Invalid(
+            "This is not a token of this gateway; personal access tokens start with atl_pat_.",
+        ));
     }
     let now = platform.now();
     if let Some(caller) = cached(token, now) {
@@ -92,7 +96,12 @@ pub fn signer<P: Platform>(platform: &P) -> Signer {
     Signer::derive(platform.config().gateway_secret.reveal().as_bytes(), "personal access token")
 }
 
-async fn verify<P: Platform>(platform: &P, person: &PersonId, token_id: &TokenId, hash: &str) -> Result<Grant, Denied> {
+async fn verify<P: Platform>(
+    platform: &P,
+    person: &PersonId,
+    token_id: &TokenId,
+    hash: &str,
+) -> Result<Grant, Denied> {
     let command = account::Command::Verify { token_id: token_id.clone(), hash: hash.to_owned() };
     match platform.ask::<Account>(person.as_str(), command).await? {
         account::Reply::Valid(grant) => Ok(grant),
@@ -104,7 +113,9 @@ async fn verify<P: Platform>(platform: &P, person: &PersonId, token_id: &TokenId
 
 fn cached(token: &str, now: Timestamp) -> Option<Rc<Caller>> {
     let key = crypto::sha256(token.as_bytes());
-    CACHE.with_borrow(|cache| cache.get(&key).filter(|kept| kept.fresh_until > now).map(|kept| kept.caller.clone()))
+    CACHE.with_borrow(|cache| {
+        cache.get(&key).filter(|kept| kept.fresh_until > now).map(|kept| kept.caller.clone())
+    })
 }
 
 fn remember(token: &str, now: Timestamp, claimed: Claimed, grant: Grant) -> Rc<Caller> {
@@ -133,18 +144,25 @@ pub fn unauthorized<S>(denied: &Denied, origin: &str, body: String) -> Response<
         Denied::Invalid(why) => format!(", error=\"invalid_token\", error_description=\"{why}\""),
         _ => String::new(),
     };
-    let challenge = format!("Bearer resource_metadata=\"{}\", scope=\"{}\"{error}", metadata_url(origin), Scopes::all());
+    let challenge =
+        format!("Bearer resource_metadata=\"{}\", scope=\"{}\"{error}", metadata_url(origin), Scopes::all());
     Response::json(401, body).with("www-authenticate", challenge).with("cache-control", "no-store")
 }
 
 /// 403 that starts a step-up: every scope the operation needs and every one the token already has, in one
 /// challenge, because older clients ask for exactly what the challenge lists.
 pub fn insufficient_scope<S>(caller: &Caller, needed: &[Scope], origin: &str, body: String) -> Response<S> {
-    let wanted: Scopes = Scope::ALL.iter().copied().filter(|s| caller.scopes.has(*s) || needed.contains(s)).collect();
+    let wanted: Scopes =
+        Scope::ALL.iter().copied().filter(|s| caller.scopes.has(*s) || needed.contains(s)).collect();
     let challenge = format!(
         "Bearer error=\"insufficient_scope\", scope=\"{wanted}\", resource_metadata=\"{}\", error_description=\"The token lacks {}.\"",
         metadata_url(origin),
-        needed.iter().filter(|s| !caller.scopes.has(**s)).map(|s| s.as_str()).collect::<Vec<_>>().join(" and "),
+        needed
+            .iter()
+            .filter(|s| !caller.scopes.has(**s))
+            .map(|s| s.as_str())
+            .collect::<Vec<_>>()
+            .join(" and "),
     );
     Response::json(403, body).with("www-authenticate", challenge).with("cache-control", "no-store")
 }

@@ -34,7 +34,12 @@ pub fn hash(token: &str) -> String {
 }
 
 /// The token, to be shown once.
-pub fn compose(signer: &Signer, person: &PersonId, token_id: &TokenId, secret: &[u8; SECRET_BYTES]) -> String {
+pub fn compose(
+    signer: &Signer,
+    person: &PersonId,
+    token_id: &TokenId,
+    secret: &[u8; SECRET_BYTES],
+) -> String {
     let id = Uuid::try_parse(token_id.as_str()).unwrap_or_default();
     let mut bytes = Vec::from(person.to_bytes());
     bytes.extend_from_slice(id.as_bytes());

@@ -10,13 +10,23 @@ const CSP: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:;
 
 pub fn home<P: Platform>(platform: &P, request: &Request) -> Response<P::Stream> {
     let url = format!("{}/mcp", escape(origin::public(platform.config(), request)));
-    page(200, PAGE.replace("{{url}}", &url).replace("{{version}}", env!("CARGO_PKG_VERSION")).replace("{{notice}}", ""))
+    page(
+        200,
+        PAGE.replace("{{url}}", &url)
+            .replace("{{version}}", env!("CARGO_PKG_VERSION"))
+            .replace("{{notice}}", ""),
+    )
 }
 
 /// The operator opens this first, so it says what to set.
 pub fn not_configured<S>(problem: &str) -> Response<S> {
     let notice = format!("<p class=\"notice\"><strong>Not configured yet.</strong> {}</p>", escape(problem));
-    page(503, PAGE.replace("{{notice}}", &notice).replace("{{url}}", "…/mcp").replace("{{version}}", env!("CARGO_PKG_VERSION")))
+    page(
+        503,
+        PAGE.replace("{{notice}}", &notice)
+            .replace("{{url}}", "…/mcp")
+            .replace("{{version}}", env!("CARGO_PKG_VERSION")),
+    )
 }
 
 fn page<S>(status: u16, html: String) -> Response<S> {
@@ -29,5 +39,9 @@ fn page<S>(status: u16, html: String) -> Response<S> {
 
 /// For text and for values inside double quotes.
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
 }

@@ -3,6 +3,7 @@
 
 use super::state::{self, KEEP_SECONDS, Record, Stage};
 use crate::error::{Code, Refusal};
+use crate::id::{AssetId, RunId, WorkspaceId};
 use crate::media::picture;
 use crate::media::sheet;
 use crate::media::sniff::MediaType;
@@ -11,7 +12,6 @@ use crate::platform::{Level, Platform, Storage, Unavailable};
 use crate::providers::{self, Input, Output, Provider, Role, Status};
 use crate::sql::SqlError;
 use crate::workspace::{self, Asset, Settlement, media};
-use crate::id::{AssetId, RunId, WorkspaceId};
 use serde_json::json;
 
 /// Rings again after this long should the platform die in the middle of a step.
@@ -46,7 +46,12 @@ pub async fn drive<P: Platform, S: Storage>(platform: &P, storage: &S) -> Result
 }
 
 /// A step that could not be made is made again later, until the deadline ends the run.
-fn hold<P: Platform, S: Storage>(platform: &P, storage: &S, record: &Record, fault: &Unavailable) -> Result<Next, Unavailable> {
+fn hold<P: Platform, S: Storage>(
+    platform: &P,
+    storage: &S,
+    record: &Record,
+    fault: &Unavailable,
+) -> Result<Next, Unavailable> {
     let fields = json!({ "run_id": record.job.run_id, "fault": fault.0, "attempts": record.attempts });
     platform.log(Level::Warn, "run.step_failed", fields);
     storage.transact(|sql| {
@@ -59,26 +64,39 @@ fn hold<P: Platform, S: Storage>(platform: &P, storage: &S, record: &Record, fau
     Ok(Next::AfterMillis(RETRY_MILLIS.saturating_mul(1 << record.attempts.min(8)).min(MAX_RETRY_MILLIS)))
 }
 
-async fn step<P: Platform, S: Storage>(platform: &P, storage: &S, record: &Record) -> Result<Next, Unavailable> {
+async fn step<P: Platform, S: Storage>(
+    platform: &P,
+    storage: &S,
+    record: &Record,
+) -> Result<Next, Unavailable> {
     let now = platform.now();
     let ended = matches!(record.stage, Stage::Settling { .. } | Stage::Ended { .. });
     if record.past_deadline(now) && !ended {
-        let late = Refusal::new(Code::ProviderFailed, "The run did not finish in time; its units were released.");
+        let late =
+            Refusal::new(Code::ProviderFailed, "The run did not finish in time; its units were released.");
         return update(storage, record, |record| record.fail(late, now));
     }
     let Some(provider) = providers::of_model(&record.job.generation.model_id) else {
         let gone = Refusal::new(Code::ModelNotFound, "The model is no longer offered.");
-        return if ended { end(platform, storage, record).await } else { update(storage, record, |r| r.fail(gone, now)) };
+        return if ended {
+            end(platform, storage, record).await
+        } else {
+            update(storage, record, |r| r.fail(gone, now))
+        };
     };
     match &record.stage {
         Stage::Reserving => {
-            let lost = Refusal::new(Code::Internal, "The gateway stopped before the run began; nothing was charged.");
+            let lost = Refusal::new(
+                Code::Internal,
+                "The gateway stopped before the run began; nothing was charged.",
+            );
             update(storage, record, |record| record.fail(lost, now))
         }
         Stage::Accepted => submit(platform, storage, record, provider),
         Stage::Submitting if provider.submit_is_repeatable => submit(platform, storage, record, provider),
         Stage::Submitting => {
-            let lost = Refusal::new(Code::ProviderFailed, "The provider's answer was lost; nothing was charged.");
+            let lost =
+                Refusal::new(Code::ProviderFailed, "The provider's answer was lost; nothing was charged.");
             update(storage, record, |record| record.fail(lost, now))
         }
         Stage::Working { operation } => match (provider.status)(operation, now) {
@@ -86,7 +104,9 @@ async fn step<P: Platform, S: Storage>(platform: &P, storage: &S, record: &Recor
                 update(storage, record, |record| record.advance(fraction))?;
                 Ok(Next::AfterMillis(check_after_millis))
             }
-            Status::Finished { outputs } => update(storage, record, |record| record.move_to(Stage::Storing { outputs })),
+            Status::Finished { outputs } => {
+                update(storage, record, |record| record.move_to(Stage::Storing { outputs }))
+            }
             Status::Failed(refusal) => update(storage, record, |record| record.fail(refusal, now)),
         },
         Stage::Storing { outputs } => store(platform, storage, record, provider, *outputs).await,
@@ -94,7 +114,12 @@ async fn step<P: Platform, S: Storage>(platform: &P, storage: &S, record: &Recor
     }
 }
 
-fn submit<P: Platform, S: Storage>(platform: &P, storage: &S, record: &Record, provider: &Provider) -> Result<Next, Unavailable> {
+fn submit<P: Platform, S: Storage>(
+    platform: &P,
+    storage: &S,
+    record: &Record,
+    provider: &Provider,
+) -> Result<Next, Unavailable> {
     // Recorded before it is sent, so that a lost answer is known to be lost.
     update(storage, record, |record| record.move_to(Stage::Submitting))?;
     let Some(record) = storage.transact(state::load)? else { return Ok(Next::Never) };
@@ -106,7 +131,11 @@ fn submit<P: Platform, S: Storage>(platform: &P, storage: &S, record: &Record, p
 }
 
 /// Changes the record if it still is what this step was taken on; somebody may have cancelled meanwhile.
-fn update<S: Storage>(storage: &S, seen: &Record, edit: impl FnOnce(&mut Record)) -> Result<Next, Unavailable> {
+fn update<S: Storage>(
+    storage: &S,
+    seen: &Record,
+    edit: impl FnOnce(&mut Record),
+) -> Result<Next, Unavailable> {
     storage.transact(|sql| {
         if let Some(mut record) = state::load(sql)?
             && record.version == seen.version
@@ -151,7 +180,9 @@ async fn store<P: Platform, S: Storage>(
         "Preview made by Atelier",
     )
     .map_err(|error| Unavailable(format!("poster: {error}")))?;
-    platform.put_object(&poster_key(&job.workspace_id, &asset.asset_id), MediaType::Jpeg.mime(), poster).await?;
+    platform
+        .put_object(&poster_key(&job.workspace_id, &asset.asset_id), MediaType::Jpeg.mime(), poster)
+        .await?;
     let share = f64::from(index + 1) / f64::from(outputs.max(1));
     update(storage, record, |record| {
         record.assets.push(asset);
@@ -177,13 +208,18 @@ fn describe(asset_id: AssetId, run_id: &RunId, position: u32, output: &Output) -
 }
 
 /// The bytes of the guidance files and the mask. Err: one of them is gone.
-async fn inputs<P: Platform>(platform: &P, record: &Record) -> Result<Result<Vec<Input>, Refusal>, Unavailable> {
+async fn inputs<P: Platform>(
+    platform: &P,
+    record: &Record,
+) -> Result<Result<Vec<Input>, Refusal>, Unavailable> {
     let generation = &record.job.generation;
-    let guidance = generation.guidance.iter().map(|file| (&file.asset_id, Role::Guidance(file.kind), file.strength));
+    let guidance =
+        generation.guidance.iter().map(|file| (&file.asset_id, Role::Guidance(file.kind), file.strength));
     let mask = generation.mask.iter().map(|mask| (&mask.asset_id, Role::Mask, f64::from(mask.edge_radius)));
     let mut inputs = Vec::new();
     for (asset_id, role, strength) in guidance.chain(mask) {
-        let command = workspace::Command::Asset { person: record.job.person.clone(), asset_id: asset_id.clone() };
+        let command =
+            workspace::Command::Asset { person: record.job.person.clone(), asset_id: asset_id.clone() };
         let found = workspace::ask(platform, &record.job.workspace_id, command).await?;
         let asset = match found {
             Ok(workspace::Reply::Assets(assets)) => assets.into_iter().next(),
@@ -191,10 +227,15 @@ async fn inputs<P: Platform>(platform: &P, record: &Record) -> Result<Result<Vec
         };
         let bytes = match asset {
             Some(asset) if asset.size_bytes > MAX_INPUT_BYTES => {
-                return Ok(Err(Refusal::new(Code::FileTooLarge, format!("File {asset_id} is larger than {MAX_INPUT_BYTES} bytes."))));
+                return Ok(Err(Refusal::new(
+                    Code::FileTooLarge,
+                    format!("File {asset_id} is larger than {MAX_INPUT_BYTES} bytes."),
+                )));
             }
             Some(asset) => {
-                platform.read_object(&media::key(&record.job.workspace_id, &asset.asset_id, &asset.extension)).await?
+                platform
+                    .read_object(&media::key(&record.job.workspace_id, &asset.asset_id, &asset.extension))
+                    .await?
             }
             None => None,
         };
@@ -212,14 +253,18 @@ const MAX_INPUT_BYTES: u64 = 16 * 1024 * 1024;
 async fn put_sheet<P: Platform>(platform: &P, record: &Record) -> Result<(), Unavailable> {
     let mut tiles = Vec::with_capacity(record.assets.len());
     for asset in &record.assets {
-        if let Some(bytes) = platform.read_object(&poster_key(&record.job.workspace_id, &asset.asset_id)).await?
+        if let Some(bytes) =
+            platform.read_object(&poster_key(&record.job.workspace_id, &asset.asset_id)).await?
             && let Ok(tile) = picture::decode(&bytes, u64::from(POSTER_SIDE * POSTER_SIDE))
         {
             tiles.push(tile);
         }
     }
-    let sheet = sheet::contact_sheet(&tiles).map_err(|error| Unavailable(format!("contact sheet: {error}")))?;
-    platform.put_object(&sheet_key(&record.job.workspace_id, &record.job.run_id), MediaType::Jpeg.mime(), sheet).await
+    let sheet =
+        sheet::contact_sheet(&tiles).map_err(|error| Unavailable(format!("contact sheet: {error}")))?;
+    platform
+        .put_object(&sheet_key(&record.job.workspace_id, &record.job.run_id), MediaType::Jpeg.mime(), sheet)
+        .await
 }
 
 pub fn poster_key(workspace: &WorkspaceId, asset_id: &AssetId) -> String {
@@ -231,7 +276,11 @@ pub fn sheet_key(workspace: &WorkspaceId, run_id: &RunId) -> String {
 }
 
 /// Settles what is unsettled, tells who watches, and finally forgets a run nobody can need any more.
-async fn end<P: Platform, S: Storage>(platform: &P, storage: &S, record: &Record) -> Result<Next, Unavailable> {
+async fn end<P: Platform, S: Storage>(
+    platform: &P,
+    storage: &S,
+    record: &Record,
+) -> Result<Next, Unavailable> {
     if let Stage::Ended { outcome } = &record.stage {
         let forget_at = outcome.ended_at.plus_seconds(KEEP_SECONDS);
         if platform.now() >= forget_at {
@@ -252,10 +301,15 @@ pub async fn settle<P: Platform, S: Storage>(platform: &P, storage: &S) -> Resul
         run_id: record.job.run_id.clone(),
         status: outcome.status,
         price: outcome.price,
-        assets: if outcome.status == workspace::RunStatus::Complete { record.assets.clone() } else { Vec::new() },
+        assets: if outcome.status == workspace::RunStatus::Complete {
+            record.assets.clone()
+        } else {
+            Vec::new()
+        },
     };
     // A refusal means the workspace never admitted the run: there is nothing to settle.
-    let _ = workspace::ask(platform, &record.job.workspace_id, workspace::Command::Settle(settlement)).await?;
+    let _ =
+        workspace::ask(platform, &record.job.workspace_id, workspace::Command::Settle(settlement)).await?;
     let watchers = storage.transact(|sql| {
         let Some(mut record) = state::load(sql)? else { return Ok(Vec::new()) };
         let Stage::Settling { outcome } = record.stage.clone() else { return Ok(Vec::new()) };

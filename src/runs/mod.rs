@@ -47,7 +47,11 @@ pub struct Started {
 }
 
 /// Starts a run: its object takes the job, reserves the money and goes to work by its own alarm.
-pub async fn start<P: Platform>(platform: &P, job: Job, idempotency: Option<Idempotency>) -> Result<Result<Started, Refusal>, Unavailable> {
+pub async fn start<P: Platform>(
+    platform: &P,
+    job: Job,
+    idempotency: Option<Idempotency>,
+) -> Result<Result<Started, Refusal>, Unavailable> {
     let id = job.run_id.clone();
     match platform.ask::<Run>(id.as_str(), Command::Start { job: Box::new(job), idempotency }).await? {
         Reply::View(view) => Ok(Ok(Started { view: *view, repeated: false })),
@@ -64,7 +68,11 @@ pub async fn start<P: Platform>(platform: &P, job: Job, idempotency: Option<Idem
 }
 
 /// Reads a run that belongs to `workspace`; another workspace's run answers as one that does not exist.
-pub async fn get<P: Platform>(platform: &P, id: &RunId, wait: Option<run::Wait>) -> Result<Result<View, Refusal>, Unavailable> {
+pub async fn get<P: Platform>(
+    platform: &P,
+    id: &RunId,
+    wait: Option<run::Wait>,
+) -> Result<Result<View, Refusal>, Unavailable> {
     Ok(match platform.ask::<Run>(id.as_str(), Command::Get { wait }).await? {
         Reply::View(view) => Ok(*view),
         _ => Err(unknown()),

@@ -22,12 +22,20 @@ pub struct Run;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Command {
-    Start { job: Box<Job>, idempotency: Option<Idempotency> },
-    Get { wait: Option<Wait> },
+    Start {
+        job: Box<Job>,
+        idempotency: Option<Idempotency>,
+    },
+    Get {
+        wait: Option<Wait>,
+    },
     Cancel,
     /// Tell a session when the run ends.
     Watch(Watcher),
-    Unwatch { session: String, uri: String },
+    Unwatch {
+        session: String,
+        uri: String,
+    },
 }
 
 /// Wait until the version differs, at most so long.
@@ -79,7 +87,9 @@ impl View {
             price: outcome.map(|outcome| outcome.price),
             error: outcome.and_then(|outcome| outcome.error.clone()),
             // Files are shown with the end: before it they may still be thrown away.
-            assets: outcome.filter(|o| o.status == RunStatus::Complete).map_or_else(Vec::new, |_| record.assets.clone()),
+            assets: outcome
+                .filter(|o| o.status == RunStatus::Complete)
+                .map_or_else(Vec::new, |_| record.assets.clone()),
             session_name: record.job.session_name.clone(),
             created_at: record.job.created_at,
             ended_at: outcome.map(|outcome| outcome.ended_at),
@@ -92,21 +102,29 @@ impl Entity for Run {
     type Command = Command;
     type Reply = Reply;
 
-    async fn handle<P: Platform, S: Storage>(platform: &P, storage: &S, command: Command) -> Result<Reply, Unavailable> {
+    async fn handle<P: Platform, S: Storage>(
+        platform: &P,
+        storage: &S,
+        command: Command,
+    ) -> Result<Reply, Unavailable> {
         match command {
             Command::Start { job, idempotency } => start(platform, storage, *job, idempotency).await,
             Command::Get { wait } => get(platform, storage, wait).await,
             Command::Cancel => cancel(platform, storage).await,
             Command::Watch(watcher) => Ok(storage.transact(|sql| {
                 change(sql, |record| {
-                    record.watchers.retain(|known| (&known.session, &known.uri) != (&watcher.session, &watcher.uri));
+                    record
+                        .watchers
+                        .retain(|known| (&known.session, &known.uri) != (&watcher.session, &watcher.uri));
                     if record.watchers.len() < MAX_WATCHERS && record.status() == RunStatus::InProgress {
                         record.watchers.push(watcher);
                     }
                 })
             })?),
             Command::Unwatch { session, uri } => Ok(storage.transact(|sql| {
-                change(sql, |record| record.watchers.retain(|known| (&known.session, &known.uri) != (&session, &uri)))
+                change(sql, |record| {
+                    record.watchers.retain(|known| (&known.session, &known.uri) != (&session, &uri))
+                })
             })?),
         }
     }
@@ -136,7 +154,8 @@ async fn start<P: Platform, S: Storage>(
         files: job.generation.assets().cloned().collect(),
         idempotency,
     };
-    let answer = workspace::ask(platform, &job.workspace_id, workspace::Command::Admit(Box::new(admission))).await?;
+    let answer =
+        workspace::ask(platform, &job.workspace_id, workspace::Command::Admit(Box::new(admission))).await?;
     let refused = match answer {
         Ok(workspace::Reply::Admitted { .. }) => None,
         Ok(workspace::Reply::Repeat { run_id }) => Some(Reply::Repeat(run_id)),
@@ -147,20 +166,28 @@ async fn start<P: Platform, S: Storage>(
         storage.delete_all().await?;
         return Ok(reply);
     }
-    let reply = storage.transact(|sql| change(sql, |record| {
-        if record.stage == Stage::Reserving {
-            record.move_to(Stage::Accepted);
-        }
-    }))?;
+    let reply = storage.transact(|sql| {
+        change(sql, |record| {
+            if record.stage == Stage::Reserving {
+                record.move_to(Stage::Accepted);
+            }
+        })
+    })?;
     storage.set_alarm(platform.now()).await?;
     Ok(reply)
 }
 
-async fn get<P: Platform, S: Storage>(platform: &P, storage: &S, wait: Option<Wait>) -> Result<Reply, Unavailable> {
+async fn get<P: Platform, S: Storage>(
+    platform: &P,
+    storage: &S,
+    wait: Option<Wait>,
+) -> Result<Reply, Unavailable> {
     let until = platform.now().plus_millis(wait.map_or(0, |wait| wait.millis));
     loop {
         let Some(record) = storage.transact(state::load)? else { return Ok(Reply::Unknown) };
-        if record.stage == Stage::Reserving && platform.now().millis_since(record.job.created_at) < 1000 * ADMISSION_SECONDS {
+        if record.stage == Stage::Reserving
+            && platform.now().millis_since(record.job.created_at) < 1000 * ADMISSION_SECONDS
+        {
             // Not a run yet: the workspace may still refuse it.
             return Ok(Reply::Unknown);
         }

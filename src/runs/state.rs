@@ -22,12 +22,20 @@ pub enum Stage {
     Accepted,
     /// Sent, and no answer recorded: the outcome is unknown until somebody finds out.
     Submitting,
-    Working { operation: Operation },
+    Working {
+        operation: Operation,
+    },
     /// Outputs exist; `Record::assets` are those already in object storage.
-    Storing { outputs: u32 },
+    Storing {
+        outputs: u32,
+    },
     /// Nothing is left to do but the money.
-    Settling { outcome: Outcome },
-    Ended { outcome: Outcome },
+    Settling {
+        outcome: Outcome,
+    },
+    Ended {
+        outcome: Outcome,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -95,7 +103,8 @@ impl Record {
 
     /// Ends the work with a failure that costs nothing.
     pub fn fail(&mut self, error: Refusal, now: Timestamp) {
-        let outcome = Outcome { status: RunStatus::Failed, error: Some(error), price: Units::ZERO, ended_at: now };
+        let outcome =
+            Outcome { status: RunStatus::Failed, error: Some(error), price: Units::ZERO, ended_at: now };
         self.move_to(Stage::Settling { outcome });
     }
 
@@ -113,13 +122,18 @@ impl Record {
     /// Asks the run to stop. Err when there is nothing left to stop.
     pub fn cancel(&mut self, now: Timestamp) -> Result<(), Refusal> {
         match &self.stage {
-            Stage::Settling { outcome } | Stage::Ended { outcome } if outcome.status == RunStatus::Cancelled => Ok(()),
+            Stage::Settling { outcome } | Stage::Ended { outcome }
+                if outcome.status == RunStatus::Cancelled =>
+            {
+                Ok(())
+            }
             Stage::Settling { outcome } | Stage::Ended { outcome } => {
                 let status = outcome.status.as_str();
                 Err(Refusal::new(Code::RunAlreadyTerminal, format!("The run already ended as {status}.")))
             }
             _ => {
-                let outcome = Outcome { status: RunStatus::Cancelled, error: None, price: Units::ZERO, ended_at: now };
+                let outcome =
+                    Outcome { status: RunStatus::Cancelled, error: None, price: Units::ZERO, ended_at: now };
                 self.move_to(Stage::Settling { outcome });
                 Ok(())
             }
@@ -154,7 +168,10 @@ pub fn load(sql: &impl Sql) -> Result<Option<Record>, SqlError> {
 }
 
 pub fn save(sql: &impl Sql, record: &Record) -> Result<(), SqlError> {
-    sql.query("CREATE TABLE IF NOT EXISTS run (one INTEGER PRIMARY KEY CHECK (one = 1), record TEXT NOT NULL)", &[])?;
+    sql.query(
+        "CREATE TABLE IF NOT EXISTS run (one INTEGER PRIMARY KEY CHECK (one = 1), record TEXT NOT NULL)",
+        &[],
+    )?;
     sql.query("INSERT OR REPLACE INTO run (one, record) VALUES (1, ?)", &[to_json(record)?])?;
     Ok(())
 }

@@ -50,7 +50,12 @@ impl<T: Serialize> Answer<T> {
     pub fn into_result(self) -> ToolResult {
         let mut content = vec![Content::Text { text: self.text }];
         content.extend(self.more);
-        ToolResult { content, structured: serde_json::value::to_raw_value(&self.structured).ok(), is_error: false, meta: None }
+        ToolResult {
+            content,
+            structured: serde_json::value::to_raw_value(&self.structured).ok(),
+            is_error: false,
+            meta: None,
+        }
     }
 }
 

@@ -12,8 +12,8 @@ use crate::platform::Platform;
 use crate::providers;
 use crate::runs::{self, View, drive};
 use crate::units::Units;
-use crate::workspace::media::{self, Asset};
 use crate::workspace::RunStatus;
+use crate::workspace::media::{self, Asset};
 use serde::Serialize;
 
 /// How long a link to a file works; get_forge_run gives a new one at any time.
@@ -117,13 +117,21 @@ impl RunView {
             (RunStatus::Complete, _) => {
                 let n = self.assets.len();
                 let files = if n == 1 { "file" } else { "files" };
-                format!("complete: {n} {files} by {} for {} Creative Units. inference_id {id}", self.model_id, self.price_creative_units)
+                format!(
+                    "complete: {n} {files} by {} for {} Creative Units. inference_id {id}",
+                    self.model_id, self.price_creative_units
+                )
             }
             (RunStatus::Failed, Some(error)) => {
-                format!("failed, nothing charged. {}: {} Next: {} inference_id {id}", error.code, error.message, error.next)
+                format!(
+                    "failed, nothing charged. {}: {} Next: {} inference_id {id}",
+                    error.code, error.message, error.next
+                )
             }
             (RunStatus::Failed, None) => format!("failed, nothing charged. inference_id {id}"),
-            (RunStatus::Cancelled, _) => format!("cancelled; the units set aside were released. inference_id {id}"),
+            (RunStatus::Cancelled, _) => {
+                format!("cancelled; the units set aside were released. inference_id {id}")
+            }
         };
         for (index, asset) in self.assets.iter().enumerate() {
             text.push_str(&format!("\n{}. [{}]({})", index + 1, file_label(asset), asset.url));
@@ -132,7 +140,10 @@ impl RunView {
             text.push_str("\nThese are placeholder files of the embedded offline provider, made without AI.");
         }
         if let Some(asset) = self.assets.first() {
-            text.push_str(&format!("\nLinks work until {}; get_forge_run gives new ones.", asset.url_expires_at));
+            text.push_str(&format!(
+                "\nLinks work until {}; get_forge_run gives new ones.",
+                asset.url_expires_at
+            ));
         }
         for warning in &self.warnings {
             text.push_str(&format!("\nWarning: {warning}"));
@@ -153,7 +164,11 @@ impl RunView {
 }
 
 /// The run with its links and, when it is complete, its contact sheet.
-pub async fn answer<P: Platform>(context: &Context<'_, P>, view: &View, warnings: Vec<String>) -> Result<Answer<RunView>, Fault> {
+pub async fn answer<P: Platform>(
+    context: &Context<'_, P>,
+    view: &View,
+    warnings: Vec<String>,
+) -> Result<Answer<RunView>, Fault> {
     let shown = RunView::of(context, view, warnings);
     let mut more = Vec::new();
     if context.pictures && view.status == RunStatus::Complete {
@@ -167,7 +182,11 @@ pub async fn answer<P: Platform>(context: &Context<'_, P>, view: &View, warnings
 }
 
 /// A run of the caller's: in the token's workspace, or the caller's own, or in a workspace they belong to.
-pub async fn find<P: Platform>(context: &Context<'_, P>, id: &RunId, wait: Option<runs::run::Wait>) -> Result<View, Fault> {
+pub async fn find<P: Platform>(
+    context: &Context<'_, P>,
+    id: &RunId,
+    wait: Option<runs::run::Wait>,
+) -> Result<View, Fault> {
     let view = runs::get(context.platform, id, wait).await??;
     let caller = context.caller;
     match &caller.workspace {
@@ -185,7 +204,8 @@ pub async fn find<P: Platform>(context: &Context<'_, P>, id: &RunId, wait: Optio
 pub fn run_id(text: &str) -> Result<RunId, Refusal> {
     RunId::parse(text).ok_or_else(|| {
         let shown = crate::models::parameter::shorten(&text.into());
-        Refusal::invalid(format!("`inference_id` must be a UUID, not {shown}.")).next(Code::RunNotFound.next_step())
+        Refusal::invalid(format!("`inference_id` must be a UUID, not {shown}."))
+            .next(Code::RunNotFound.next_step())
     })
 }
 

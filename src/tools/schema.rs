@@ -69,7 +69,8 @@ fn drop_null(schema: &mut Schema) {
         schema.insert("enum".into(), choices.into_iter().filter(|choice| !choice.is_null()).collect());
     }
     if let Some(Value::Array(options)) = schema.get("anyOf").cloned() {
-        let mut kept: Vec<Value> = options.into_iter().filter(|option| option != &json!({ "type": "null" })).collect();
+        let mut kept: Vec<Value> =
+            options.into_iter().filter(|option| option != &json!({ "type": "null" })).collect();
         if kept.len() == 1
             && let Value::Object(fields) = kept.remove(0)
         {

@@ -12,7 +12,10 @@ use serde::Serialize;
 
 /// The workspace named, else the token's, else the only one the person has. Membership is checked by whoever
 /// is asked next (`summary`, the workspace's own commands).
-pub async fn resolve<P: Platform>(context: &Context<'_, P>, named: Option<&str>) -> Result<WorkspaceId, Fault> {
+pub async fn resolve<P: Platform>(
+    context: &Context<'_, P>,
+    named: Option<&str>,
+) -> Result<WorkspaceId, Fault> {
     let bound = context.caller.workspace.as_ref();
     if let Some(text) = named {
         let id = WorkspaceId::parse(text).ok_or_else(|| {
@@ -34,12 +37,16 @@ pub async fn resolve<P: Platform>(context: &Context<'_, P>, named: Option<&str>)
     match context.platform.ask::<Account>(context.caller.person.as_str(), command).await? {
         account::Reply::Workspaces(ids) => match ids.as_slice() {
             [only] => Ok(only.clone()),
-            [] => Err(Refusal::new(Code::WorkspaceNotFound, "You belong to no workspace.").next("Ask an owner to add you.").into()),
+            [] => Err(Refusal::new(Code::WorkspaceNotFound, "You belong to no workspace.")
+                .next("Ask an owner to add you.")
+                .into()),
             _ => Err(Refusal::invalid("`workspace_id` is needed: you belong to several workspaces.")
                 .next(Code::WorkspaceNotFound.next_step())
                 .into()),
         },
-        _ => Err(Refusal::new(Code::WorkspaceNotFound, "You belong to no workspace.").next("Ask an owner to add you.").into()),
+        _ => Err(Refusal::new(Code::WorkspaceNotFound, "You belong to no workspace.")
+            .next("Ask an owner to add you.")
+            .into()),
     }
 }
 

@@ -28,7 +28,12 @@ pub fn create_tables(sql: &impl Sql) -> Result<(), SqlError> {
 pub fn totals(sql: &impl Sql) -> Result<Totals, SqlError> {
     let row = sql.first("SELECT granted, balance, reserved, spent FROM workspace", &[])?;
     let row = row.ok_or_else(|| SqlError("the workspace has no totals row".into()))?;
-    Ok(Totals { granted: units(&row, 0)?, balance: units(&row, 1)?, reserved: units(&row, 2)?, spent: units(&row, 3)? })
+    Ok(Totals {
+        granted: units(&row, 0)?,
+        balance: units(&row, 1)?,
+        reserved: units(&row, 2)?,
+        spent: units(&row, 3)?,
+    })
 }
 
 pub fn grant(sql: &impl Sql, now: Timestamp, amount: Units, actor: &str, note: &str) -> Result<(), SqlError> {
@@ -37,13 +42,26 @@ pub fn grant(sql: &impl Sql, now: Timestamp, amount: Units, actor: &str, note: &
 }
 
 /// Moves the highest price of a run aside. The caller has compared it with the balance.
-pub fn reserve(sql: &impl Sql, now: Timestamp, run_id: &str, amount: Units, actor: &str) -> Result<(), SqlError> {
+pub fn reserve(
+    sql: &impl Sql,
+    now: Timestamp,
+    run_id: &str,
+    amount: Units,
+    actor: &str,
+) -> Result<(), SqlError> {
     move_units(sql, [Units::ZERO, Units::ZERO - amount, amount, Units::ZERO])?;
     append(sql, now, "reserve", Some(run_id), amount, actor, "")
 }
 
 /// Turns a reservation into what was really spent and gives the rest back.
-pub fn settle(sql: &impl Sql, now: Timestamp, run_id: &str, reserved: Units, price: Units, actor: &str) -> Result<Units, SqlError> {
+pub fn settle(
+    sql: &impl Sql,
+    now: Timestamp,
+    run_id: &str,
+    reserved: Units,
+    price: Units,
+    actor: &str,
+) -> Result<Units, SqlError> {
     let released = reserved - price;
     move_units(sql, [Units::ZERO, released, Units::ZERO - reserved, price])?;
     if price != Units::ZERO {

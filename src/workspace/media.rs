@@ -74,12 +74,12 @@ pub fn missing(sql: &impl Sql, assets: Vec<AssetId>) -> Result<Vec<AssetId>, Sql
     Ok(missing)
 }
 
-const COLUMNS: &str =
-    "asset_id, run_id, position, kind, mime_type, extension, size_bytes, width, height, duration_seconds, alt";
+const COLUMNS: &str = "asset_id, run_id, position, kind, mime_type, extension, size_bytes, width, height, duration_seconds, alt";
 
 /// Zero or one.
 pub fn find(sql: &impl Sql, asset_id: &AssetId) -> Result<Vec<Asset>, SqlError> {
-    let rows = sql.query(&format!("SELECT {COLUMNS} FROM assets WHERE asset_id = ?"), &[asset_id.as_str().into()])?;
+    let rows =
+        sql.query(&format!("SELECT {COLUMNS} FROM assets WHERE asset_id = ?"), &[asset_id.as_str().into()])?;
     rows.iter().map(asset).collect()
 }
 
@@ -93,7 +93,8 @@ pub fn list(sql: &impl Sql, before: Option<AssetId>, limit: u32) -> Result<Vec<A
 fn asset(row: &Row) -> Result<Asset, SqlError> {
     let id = row.text(0)?;
     let kind = row.text(3)?;
-    let count = |column| row.optional_integer(column).map(|count| count.and_then(|count| u32::try_from(count).ok()));
+    let count =
+        |column| row.optional_integer(column).map(|count| count.and_then(|count| u32::try_from(count).ok()));
     Ok(Asset {
         asset_id: AssetId::parse(&id).ok_or_else(|| SqlError(format!("`{id}` is not an asset id")))?,
         run_id: row.optional_text(1)?,
@@ -115,7 +116,12 @@ fn asset(row: &Row) -> Result<Asset, SqlError> {
 
 /// Path and query under which an asset is served to whoever holds the link, until `expires`. The tag covers
 /// the path and the time; knowing the ids alone opens nothing.
-pub fn signed_path<P: Platform>(platform: &P, workspace: &WorkspaceId, asset: &Asset, expires: Timestamp) -> String {
+pub fn signed_path<P: Platform>(
+    platform: &P,
+    workspace: &WorkspaceId,
+    asset: &Asset,
+    expires: Timestamp,
+) -> String {
     let path = format!("/assets/{workspace}/{}.{}", asset.asset_id, asset.extension);
     let seconds = expires.seconds();
     let tag = crypto::base64url(&signer(platform).tag(format!("{path}?{seconds}").as_bytes()));
@@ -123,7 +129,12 @@ pub fn signed_path<P: Platform>(platform: &P, workspace: &WorkspaceId, asset: &A
 }
 
 /// Whether the link was made here and, if so, whether it still works.
-pub fn check_signature<P: Platform>(platform: &P, path: &str, expires: &str, signature: &str) -> Result<Timestamp, LinkFault> {
+pub fn check_signature<P: Platform>(
+    platform: &P,
+    path: &str,
+    expires: &str,
+    signature: &str,
+) -> Result<Timestamp, LinkFault> {
     let tag = crypto::from_base64url(signature).ok_or(LinkFault::Forged)?;
     let seconds: i64 = expires.parse().map_err(|_| LinkFault::Forged)?;
     if !signer(platform).verify(format!("{path}?{seconds}").as_bytes(), &tag) {

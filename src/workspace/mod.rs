@@ -31,16 +31,36 @@ pub struct Workspace;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Command {
-    Create { name: String },
-    AddMember { person: PersonId, role: Role },
-    Grant { amount: Units, by: String, note: String },
-    Summary { person: PersonId },
+    Create {
+        name: String,
+    },
+    AddMember {
+        person: PersonId,
+        role: Role,
+    },
+    Grant {
+        amount: Units,
+        by: String,
+        note: String,
+    },
+    Summary {
+        person: PersonId,
+    },
     Admit(Box<Admission>),
     Settle(Settlement),
     /// Which of these are not files of this workspace.
-    MissingAssets { assets: Vec<AssetId> },
-    Asset { person: PersonId, asset_id: AssetId },
-    Assets { person: PersonId, before: Option<AssetId>, limit: u32 },
+    MissingAssets {
+        assets: Vec<AssetId>,
+    },
+    Asset {
+        person: PersonId,
+        asset_id: AssetId,
+    },
+    Assets {
+        person: PersonId,
+        before: Option<AssetId>,
+        limit: u32,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,10 +87,16 @@ pub struct Summary {
 pub enum Reply {
     Done,
     Summary(Summary),
-    Admitted { balance: Units },
+    Admitted {
+        balance: Units,
+    },
     /// The run that the same idempotency key started before.
-    Repeat { run_id: RunId },
-    Settled { released: Units },
+    Repeat {
+        run_id: RunId,
+    },
+    Settled {
+        released: Units,
+    },
     Assets(Vec<Asset>),
     Missing(Vec<AssetId>),
     Refused(Box<Refusal>),
@@ -81,7 +107,11 @@ impl Entity for Workspace {
     type Command = Command;
     type Reply = Reply;
 
-    async fn handle<P: Platform, S: Storage>(platform: &P, storage: &S, command: Command) -> Result<Reply, Unavailable> {
+    async fn handle<P: Platform, S: Storage>(
+        platform: &P,
+        storage: &S,
+        command: Command,
+    ) -> Result<Reply, Unavailable> {
         let now = platform.now();
         Ok(storage.transact(|sql| apply(sql, now, command))?)
     }
@@ -118,7 +148,9 @@ fn apply(sql: &impl Sql, now: Timestamp, command: Command) -> Result<Reply, SqlE
         }
         Command::Settle(settlement) => runs::settle(sql, now, settlement),
         Command::MissingAssets { assets } => media::missing(sql, assets).map(Reply::Missing),
-        Command::Asset { person, asset_id } => as_member(sql, &person, |_| media::find(sql, &asset_id).map(Reply::Assets)),
+        Command::Asset { person, asset_id } => {
+            as_member(sql, &person, |_| media::find(sql, &asset_id).map(Reply::Assets))
+        }
         Command::Assets { person, before, limit } => {
             as_member(sql, &person, |_| media::list(sql, before, limit).map(Reply::Assets))
         }
@@ -138,12 +170,19 @@ fn create(sql: &impl Sql, now: Timestamp, name: &str) -> Result<(), SqlError> {
     ledger::create_tables(sql)?;
     runs::create_tables(sql)?;
     media::create_tables(sql)?;
-    sql.query("INSERT OR IGNORE INTO workspace (one, name, created_at) VALUES (1, ?, ?)", &[name.into(), now.into()])?;
+    sql.query(
+        "INSERT OR IGNORE INTO workspace (one, name, created_at) VALUES (1, ?, ?)",
+        &[name.into(), now.into()],
+    )?;
     Ok(())
 }
 
 /// Somebody else's workspace answers exactly as one that does not exist.
-fn as_member(sql: &impl Sql, person: &PersonId, then: impl FnOnce(Role) -> Result<Reply, SqlError>) -> Result<Reply, SqlError> {
+fn as_member(
+    sql: &impl Sql,
+    person: &PersonId,
+    then: impl FnOnce(Role) -> Result<Reply, SqlError>,
+) -> Result<Reply, SqlError> {
     match sql.first("SELECT role FROM members WHERE person = ?", &[person.as_str().into()])? {
         Some(row) => then(if row.text(0)? == role_text(Role::Owner) { Role::Owner } else { Role::Member }),
         None => Ok(refuse(unknown())),
@@ -180,7 +219,11 @@ fn unknown() -> Refusal {
 }
 
 /// Asks a workspace on behalf of a person; its refusal becomes ours.
-pub async fn ask<P: Platform>(platform: &P, id: &WorkspaceId, command: Command) -> Result<Result<Reply, Refusal>, Unavailable> {
+pub async fn ask<P: Platform>(
+    platform: &P,
+    id: &WorkspaceId,
+    command: Command,
+) -> Result<Result<Reply, Refusal>, Unavailable> {
     Ok(match platform.ask::<Workspace>(id.as_str(), command).await? {
         Reply::Refused(refusal) => Err(*refusal),
         reply => Ok(reply),

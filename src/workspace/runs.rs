@@ -113,7 +113,12 @@ pub fn admit(sql: &impl Sql, now: Timestamp, admission: Admission) -> Result<Rep
     Ok(Reply::Admitted { balance: balance - price })
 }
 
-fn repeated(sql: &impl Sql, now: Timestamp, person: &PersonId, given: &Idempotency) -> Result<Option<Reply>, SqlError> {
+fn repeated(
+    sql: &impl Sql,
+    now: Timestamp,
+    person: &PersonId,
+    given: &Idempotency,
+) -> Result<Option<Reply>, SqlError> {
     let row = sql.first(
         "SELECT run_id, arguments FROM runs WHERE person = ? AND idempotency_key = ? AND created_at > ?
          ORDER BY created_at DESC LIMIT 1",
@@ -125,8 +130,11 @@ fn repeated(sql: &impl Sql, now: Timestamp, person: &PersonId, given: &Idempoten
         Reply::Repeat { run_id }
     } else {
         refuse(
-            Refusal::new(Code::IdempotencyConflict, "This idempotency_key already started a run with other arguments.")
-                .details(json!({ "inference_id": run_id })),
+            Refusal::new(
+                Code::IdempotencyConflict,
+                "This idempotency_key already started a run with other arguments.",
+            )
+            .details(json!({ "inference_id": run_id })),
         )
     }))
 }
@@ -161,12 +169,14 @@ pub fn running(sql: &impl Sql, person: &PersonId) -> Result<Vec<RunId>, SqlError
 }
 
 fn find(sql: &impl Sql, id: &RunId) -> Result<Option<RunRow>, SqlError> {
-    let row = sql.first("SELECT run_id, status, reserved, price FROM runs WHERE run_id = ?", &[id.as_str().into()])?;
+    let row = sql
+        .first("SELECT run_id, status, reserved, price FROM runs WHERE run_id = ?", &[id.as_str().into()])?;
     row.map(|row| {
         let status = row.text(1)?;
         Ok(RunRow {
             run_id: run_id(&row, 0)?,
-            status: RunStatus::parse(&status).ok_or_else(|| SqlError(format!("`{status}` is not a status")))?,
+            status: RunStatus::parse(&status)
+                .ok_or_else(|| SqlError(format!("`{status}` is not a status")))?,
             reserved: ledger::units(&row, 2)?,
             price: ledger::units(&row, 3)?,
         })
@@ -181,17 +191,24 @@ fn run_id(row: &Row, column: usize) -> Result<RunId, SqlError> {
 
 fn missing_files(missing: &[AssetId]) -> Refusal {
     let ids: Vec<_> = missing.iter().map(|id| id.as_str()).collect();
-    Refusal::new(Code::FileNotFound, format!("This workspace has no file {}.", ids.join(", "))).details(json!({ "file_ids": ids }))
+    Refusal::new(Code::FileNotFound, format!("This workspace has no file {}.", ids.join(", ")))
+        .details(json!({ "file_ids": ids }))
 }
 
 fn too_many(running: &[RunId]) -> Refusal {
-    Refusal::new(Code::RateLimited, format!("You already have {MAX_CONCURRENT_RUNS} runs under way in this workspace."))
-        .next("Wait for one with get_forge_run, or cancel one with cancel_forge_run.")
-        .retry_after(5)
-        .details(json!({ "running_inference_ids": running }))
+    Refusal::new(
+        Code::RateLimited,
+        format!("You already have {MAX_CONCURRENT_RUNS} runs under way in this workspace."),
+    )
+    .next("Wait for one with get_forge_run, or cancel one with cancel_forge_run.")
+    .retry_after(5)
+    .details(json!({ "running_inference_ids": running }))
 }
 
 fn too_poor(balance: Units, price: Units) -> Refusal {
-    Refusal::new(Code::InsufficientBalance, format!("This costs {price} Creative Units and the workspace has {balance} free."))
-        .details(json!({ "price_creative_units": price, "balance_creative_units": balance }))
+    Refusal::new(
+        Code::InsufficientBalance,
+        format!("This costs {price} Creative Units and the workspace has {balance} free."),
+    )
+    .details(json!({ "price_creative_units": price, "balance_creative_units": balance }))
 }

@@ -21,7 +21,7 @@ const secret = () => randomBytes(48).toString("base64url");
 export const OURS = {
   buildScript: "scripts/build",
   entry: "index.js",
-  compatibilityFlags: [],
+  compatibilityFlags: ["enable_request_signal"],
   durableObjects: {
     WORKSPACE: "WorkspaceObject",
     RUN: "RunObject",

@@ -62,14 +62,16 @@ impl Client {
         let answer = self.request("initialize", params);
         assert_eq!(answer.result()["protocolVersion"], era.as_str());
         self.session = Some(answer.header("mcp-session-id").unwrap().to_owned());
-        let accepted = self.memory.answer(self.post(json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })));
+        let accepted =
+            self.memory.answer(self.post(json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })));
         assert_eq!((accepted.status, accepted.body.len()), (202, 0));
         self
     }
 
     /// A POST to `/mcp` with the headers every era has.
     pub fn post(&self, body: impl ToString) -> Ask {
-        let ask = Ask::post("/mcp", body).bearer(&self.token).with("accept", "application/json, text/event-stream");
+        let ask =
+            Ask::post("/mcp", body).bearer(&self.token).with("accept", "application/json, text/event-stream");
         self.named(ask)
     }
 
@@ -91,11 +93,14 @@ impl Client {
     pub fn compose(&self, method: &str, mut params: Value) -> Ask {
         let id = self.next_id.replace(self.next_id.get() + 1);
         if self.era.is_modern() {
-            let meta = params.as_object_mut().unwrap().entry("_meta").or_insert_with(|| Value::Object(Map::new()));
-            meta[era::META_VERSION] = era::MODERN.into();
-            meta[era::META_CAPABILITIES] = json!({});
+            let meta =
+                params.as_object_mut().unwrap().entry("_meta").or_insert_with(|| Value::Object(Map::new()));
+            let meta = meta.as_object_mut().unwrap();
+            meta.entry(era::META_VERSION).or_insert_with(|| era::MODERN.into());
+            meta.entry(era::META_CAPABILITIES).or_insert_with(|| json!({}));
         }
-        let name = params.get("name").or_else(|| params.get("uri")).and_then(Value::as_str).map(str::to_owned);
+        let name =
+            params.get("name").or_else(|| params.get("uri")).and_then(Value::as_str).map(str::to_owned);
         let mut ask = self.post(json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }));
         if method == "initialize" {
             ask = ask.without("mcp-protocol-version");
@@ -133,7 +138,10 @@ impl Client {
 
     /// Starts a generation: its id.
     pub fn start(&self, arguments: &Value) -> String {
-        self.call("execute_forge", arguments)["structuredContent"]["inference_id"].as_str().unwrap().to_owned()
+        self.call("execute_forge", arguments)["structuredContent"]["inference_id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 
     /// Waits for the end of a generation: its last answer.
@@ -150,7 +158,8 @@ impl Client {
     /// Balance, reserved and spent units.
     pub fn units(&self) -> [f64; 3] {
         let found = self.call("get_workspace", &json!({}));
-        ["balance", "reserved", "spent"].map(|name| found["structuredContent"][format!("{name}_creative_units")].as_f64().unwrap())
+        ["balance", "reserved", "spent"]
+            .map(|name| found["structuredContent"][format!("{name}_creative_units")].as_f64().unwrap())
     }
 }
 

@@ -84,7 +84,10 @@ impl Answer {
         if self.header("content-type") != Some("text/event-stream") {
             return vec![self.json()];
         }
-        self.text().lines().filter_map(|line| serde_json::from_str(line.strip_prefix("data: ")?).ok()).collect()
+        self.text()
+            .lines()
+            .filter_map(|line| serde_json::from_str(line.strip_prefix("data: ")?).ok())
+            .collect()
     }
 
     /// The response message: the last one.

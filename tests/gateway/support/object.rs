@@ -21,8 +21,10 @@ pub struct Object {
     pub binding: &'static str,
     pub database: RefCell<Database>,
     pub alarm: Cell<Option<Timestamp>>,
-    /// When the alarm that is being handled was due.
-    pub ringing: Cell<Option<Timestamp>>,
+    /// An alarm is being handled; one object handles one at a time.
+    pub is_ringing: Cell<bool>,
+    /// When it was due, unless its handler has deleted everything.
+    due: Cell<Option<Timestamp>>,
     pub failures: Cell<u32>,
     pub listeners: RefCell<Vec<UnboundedSender<String>>>,
     pub wake: Wake,
@@ -34,7 +36,8 @@ impl Object {
             binding,
             database: RefCell::new(Database::new()),
             alarm: Cell::default(),
-            ringing: Cell::default(),
+            is_ringing: Cell::default(),
+            due: Cell::default(),
             failures: Cell::default(),
             listeners: RefCell::default(),
             wake,
@@ -52,11 +55,12 @@ impl Object {
     }
 
     pub fn begin_alarm(&self) {
-        self.ringing.set(self.alarm.take());
+        self.is_ringing.set(true);
+        self.due.set(self.alarm.take());
     }
 
     pub fn end_alarm(&self, now: Timestamp, outcome: &Result<(), Unavailable>) {
-        self.ringing.set(None);
+        self.is_ringing.set(false);
         if outcome.is_ok() {
             return self.failures.set(0);
         }
@@ -70,10 +74,8 @@ impl Object {
     pub fn die(&self) {
         self.listeners.borrow_mut().clear();
         self.failures.set(0);
-        if let Some(due) = self.ringing.take()
-            && self.alarm.get().is_none()
-        {
-            self.alarm.set(Some(due));
+        if self.is_ringing.take() && self.alarm.get().is_none() {
+            self.alarm.set(self.due.get());
         }
     }
 }
@@ -110,13 +112,16 @@ impl Storage for Owned {
     async fn delete_all(&self) -> Result<(), Unavailable> {
         self.memory.enter(&format!("delete_all {}", self.object.binding)).await?;
         self.object.alarm.set(None);
-        self.object.ringing.set(self.object.ringing.get().map(|_| Timestamp(i64::MAX)));
+        self.object.due.set(None);
         self.object.database.replace(Database::new());
         Ok(())
     }
 
     fn push(&self, event: &str) {
-        self.object.listeners.borrow_mut().retain(|listener| listener.unbounded_send(event.to_owned()).is_ok());
+        self.object
+            .listeners
+            .borrow_mut()
+            .retain(|listener| listener.unbounded_send(event.to_owned()).is_ok());
     }
 
     fn hang_up(&self) {
@@ -145,7 +150,10 @@ impl Sql for Database {
         let mut rows = statement.query(rusqlite::params_from_iter(bindings)).map_err(fault)?;
         let mut found = Vec::new();
         while let Some(row) = rows.next().map_err(fault)? {
-            found.push(Row((0..columns).map(|column| row.get_ref(column).map(value)).collect::<Result<_, _>>().map_err(fault)?));
+            found.push(Row((0..columns)
+                .map(|column| row.get_ref(column).map(value))
+                .collect::<Result<_, _>>()
+                .map_err(fault)?));
         }
         Ok(found)
     }
@@ -174,6 +182,8 @@ fn value(found: ValueRef<'_>) -> Value {
         ValueRef::Integer(number) => Value::Integer(number),
         ValueRef::Real(number) if number.fract() == 0.0 => Value::Integer(number as i64),
         ValueRef::Real(number) => Value::Real(number),
-        ValueRef::Text(text) | ValueRef::Blob(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
+        ValueRef::Text(text) | ValueRef::Blob(text) => {
+            Value::Text(String::from_utf8_lossy(text).into_owned())
+        }
     }
 }

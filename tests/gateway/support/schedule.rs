@@ -114,7 +114,12 @@ impl Memory {
         let now = self.now();
         let due: Vec<_> = self.state(|state| {
             let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
-            state.objects.values().filter(|object| is_due(object.alarm.get()) && object.ringing.get().is_none()).cloned().collect()
+            state
+                .objects
+                .values()
+                .filter(|object| is_due(object.alarm.get()) && !object.is_ringing.get())
+                .cloned()
+                .collect()
         });
         for object in &due {
             object.begin_alarm();
@@ -130,9 +135,12 @@ impl Memory {
     /// Moves the clock to the next deadline; false when there is none.
     fn advance(&self) -> bool {
         self.state(|state| {
-            let waiting = state.objects.values().filter(|object| object.ringing.get().is_none());
-            let next = waiting.filter_map(|object| object.alarm.get()).chain(state.sleepers.values().copied()).min();
-            state.now = next.map_or(state.now, |next| next.max(state.now));
+            let waiting = state.objects.values().filter(|object| !object.is_ringing.get());
+            // A deadline in the past is that of a stream nobody reads at present.
+            let deadlines =
+                waiting.filter_map(|object| object.alarm.get()).chain(state.sleepers.values().copied());
+            let next = deadlines.filter(|at| *at > state.now).min();
+            state.now = next.unwrap_or(state.now);
             next.is_some()
         })
     }

@@ -1,0 +1,36 @@
+// The crash test as a command: kills the server `--kills` times under load and prints the accounts.
+import { parseArgs } from "node:util";
+import { crashTest } from "./support/crash.mjs";
+
+const { values } = parseArgs({ options: { kills: { type: "string", default: "20" }, seed: { type: "string" } } });
+const kills = Number(values.kills);
+if (!Number.isInteger(kills) || kills < 1) {
+  console.error(`--kills must be a whole number from 1, not ${values.kills}`);
+  process.exit(2);
+}
+
+const columns = [
+  ["kill", "number"],
+  ["after ms", "killAfter"],
+  ["asked", "asked"],
+  ["no answer", "unanswered"],
+  ["under way", "unfinished"],
+  ["restart ms", "restart"],
+];
+const line = (cells) => console.log(cells.map((cell, at) => String(cell).padStart(columns[at][0].length + 2)).join(""));
+
+line(columns.map(([title]) => title));
+const seed = values.seed === undefined ? undefined : Number(values.seed);
+const { totals, faults, seed: used } = await crashTest({
+  kills,
+  ...(seed !== undefined && { seed }),
+  say: (round) => line(columns.map(([, field]) => round[field])),
+});
+console.log(`
+${kills} kills (seed ${used}), ${totals.runs} runs:
+${totals.complete} complete, ${totals.failed} failed (${totals.cutOff} cut off before they began), ${totals.cancelled} cancelled
+${totals.repeated} were asked for again because no answer came; ${totals.files} files, each downloaded
+granted ${totals.granted} = balance ${totals.balance} + reserved ${totals.reserved} + spent ${totals.spent}`);
+for (const fault of faults) console.log(`✗ ${fault}`);
+console.log(faults.length === 0 ? "✓ every run ended, no unit was lost or spent twice" : `✗ ${faults.length} faults`);
+process.exitCode = faults.length === 0 ? 0 : 1;
