@@ -97,6 +97,9 @@ fn a_module_names_only_its_own_layer_and_those_below() {
         }
         let own = layers.get(&module).unwrap_or_else(|| panic!("{path} is in no layer"));
         for (line, code) in code(&text) {
+            if code.trim_end().ends_with("crate::{") {
+                faults.push(format!("{path}:{line} hides what it names: a line for each module, please"));
+            }
             for other in named(code) {
                 if layers.get(&other).is_some_and(|layer| layer > own) {
                     faults.push(format!("{path}:{line} may not name crate::{other}"));

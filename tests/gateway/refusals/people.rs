@@ -8,6 +8,8 @@ use crate::support::{Answer, Ask, Client, Memory};
 use atelier::id::{PersonId, TokenId};
 use atelier::mcp::era::Era;
 use atelier::oauth::{bearer, pat};
+use atelier::platform::Platform;
+use atelier::workspace::{Command, Reply, Workspace};
 use serde_json::{Value, json};
 
 const UNKNOWN: super::Code = Rest("UNAUTHENTICATED");
@@ -256,4 +258,19 @@ fn the_operators_api_checks_its_key_and_its_body() {
     let closed = Memory::with(1, &[("OPERATOR_KEY", "")]);
     let answer: Answer = closed.answer(Ask::post("/api/v1/operator/tokens", "{}").bearer(""));
     assert_eq!((answer.status, answer.json()["error"]["code"].as_str()), (403, Some("FORBIDDEN")));
+}
+
+/// Every token is bound to one workspace today; the workspace's object does not rely on that.
+#[test]
+fn a_workspace_answers_a_stranger_as_if_it_did_not_exist() {
+    let memory = Memory::new();
+    let ada = Client::new(&memory, "ada", 5.0);
+    let person = PersonId::of("eve");
+    let assets = Command::Assets { person: person.clone(), before: None, limit: 1 };
+    for command in [Command::Summary { person }, assets] {
+        let ask = |workspace: &str| memory.run(memory.ask::<Workspace>(workspace, command.clone())).unwrap();
+        let (real, made_up) = (ask(&ada.workspace_id), ask("01920000-0000-7000-8000-000000000000"));
+        let [Reply::Refused(real), Reply::Refused(made_up)] = [real, made_up] else { panic!("not refused") };
+        assert_eq!(real, made_up);
+    }
 }
