@@ -14,6 +14,7 @@ const origin = `http://127.0.0.1:${options.port}`;
 // The first start compiles the Worker.
 const START_MILLIS = 15 * 60_000;
 const WAIT_SECONDS = 45;
+const ROOM_MILLIS = 60_000;
 const CALL = { timeout: 60_000, resetTimeoutOnProgress: true };
 // One model is looked up for each; all of them run at once.
 const WISHES = [
@@ -27,7 +28,10 @@ const say = (text) => process.stderr.write(`\x1b[1m▸\x1b[0m ${text}\n`);
 let started;
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(130));
-process.on("exit", () => endGateway("SIGTERM"));
+process.on("exit", () => {
+  endGateway("SIGTERM");
+  if (started) fs.rmSync(started.folder, { recursive: true, force: true });
+});
 
 async function main() {
   const token = (await isRunning()) ? await tokenOfRunning() : await startGateway();
@@ -83,7 +87,7 @@ async function make(client, { modality, capability }, board) {
   const { items } = await answer(client, "list_models", { capabilities: [capability], limit: 1 });
   if (items.length === 0) throw new Error(`No model here can do ${capability}.`);
   const model = items[0].model_id;
-  let run = await answer(client, "execute_forge", { model_id: model, prompt: options.prompt });
+  let run = await start(client, { model_id: model, prompt: options.prompt });
   let result;
   board.show(modality, run.progress);
   while (run.status === "in_progress") {
@@ -103,6 +107,19 @@ async function make(client, { modality, capability }, board) {
   board.show(modality, 1);
   const { price_creative_units: price, placeholder } = run;
   return { modality, file, bytes, preview, model, mime: asset.mime_type, price, placeholder };
+}
+
+/// Waits for room where runs of an interrupted demonstration are still ending.
+async function start(client, request) {
+  const until = Date.now() + ROOM_MILLIS;
+  for (;;) {
+    try {
+      return await answer(client, "execute_forge", request);
+    } catch (error) {
+      if (!error.message.startsWith("RATE_LIMITED") || Date.now() > until) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+    }
+  }
 }
 
 async function download(url) {

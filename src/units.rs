@@ -43,6 +43,11 @@ impl Units {
         self.0 as f64 / THOUSANDTHS as f64
     }
 
+    /// `1 Creative Unit`, `2.5 Creative Units`
+    pub fn words(self) -> String {
+        format!("{self} Creative Unit{}", if self.0 == THOUSANDTHS { "" } else { "s" })
+    }
+
     /// None for what is not a finite number from 0 to [`MAX_UNITS`].
     pub fn from_f64(units: f64) -> Option<Self> {
         (units.is_finite() && (0.0..=MAX_UNITS).contains(&units))

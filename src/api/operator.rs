@@ -65,6 +65,10 @@ async fn create<P: Platform>(platform: &P, request: &Request) -> Result<Value, F
     let scopes = input.scopes.as_deref().map_or(Ok(Scopes::all()), Scopes::parse).map_err(|word| {
         Refusal::invalid(format!("`scopes`: `{word}` is not a scope. All of them: {}.", Scopes::all()))
     })?;
+    if input.expires_in_days == Some(0) {
+        let why = "`expires_in_days` must be at least 1; leave it out for a token that does not expire.";
+        return Err(Refusal::invalid(why).into());
+    }
     let now = platform.now();
     let workspace_id = match &input.workspace_id {
         Some(text) => {
@@ -164,7 +168,9 @@ async fn revoke<P: Platform>(platform: &P, request: &Request) -> Result<Value, F
                 format!("It stops spending at once and reading within {} seconds.", bearer::CACHE_SECONDS);
             Ok(json!({ "revoked": token_id, "note": note }))
         }
-        _ => Err(Refusal::invalid("No such token was ever issued.").into()),
+        _ => Err(Refusal::invalid("No such token was ever issued here.")
+            .next("Give the whole token, or the token_id and person it was made with.")
+            .into()),
     }
 }
 
@@ -239,6 +245,11 @@ fn respond<P: Platform>(
     let response = match outcome {
         Ok(body) => Response::json(200, body.to_string()),
         Err(Fault::Refused(refusal)) => {
+            let refusal = match refusal.code {
+                Code::WorkspaceNotFound => Refusal::new(refusal.code, "There is no workspace with this id.")
+                    .next("Use the workspace_id that making its first token answered with."),
+                _ => refusal,
+            };
             Response::json(refusal.code.http_status(), refusal.envelope(request_id).to_string())
         }
         Err(Fault::Unavailable(reason)) => {

@@ -39,6 +39,21 @@ async function guard(call) {
   }
 }
 
+// An event stream whose instance dies ends there; its reader would wait for ever.
+function guardEvents(answer) {
+  if (!answer.isLive) return answer;
+  const reader = answer.body.getReader();
+  const body = new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await guard(() => reader.read());
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: (reason) => reader.cancel(reason),
+  });
+  return new Response(body, answer);
+}
+
 // Undefined when the body is larger than a message may be.
 async function readBody(request) {
   const length = request.headers.get("content-length");
@@ -69,7 +84,7 @@ export default {
       // Constructing the class is how the glue is asked for a new instance.
       if (state.criticalError) new Gateway(ctx, env);
       const answer = serve(headOf(request), body, env);
-      return answer instanceof Promise ? await guard(() => answer) : answer;
+      return guardEvents(answer instanceof Promise ? await guard(() => answer) : answer);
     } catch (error) {
       die(error);
       console.error(JSON.stringify({ level: "error", event: "instance.died", fields: { reason: String(error) } }));

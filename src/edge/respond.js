@@ -19,5 +19,9 @@ export function respond(status, head, body) {
 }
 
 export function respondWithStream(status, head, stream) {
-  return new Response(stream, { status, headers: headersOf(head) });
+  const headers = headersOf(head);
+  const response = new Response(stream, { status, headers });
+  // Events are made by Wasm as they go out; entry.js watches over them.
+  response.isLive = headers.get("content-type") === "text/event-stream";
+  return response;
 }

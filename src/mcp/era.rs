@@ -210,9 +210,12 @@ pub fn check_modern(method: &str, params: &Map<String, Value>, headers: &Headers
     }
     if claimed != MODERN {
         let data = json!({ "supported": [MODERN], "requested": claimed });
-        return Err(
-            RpcError::new(UNSUPPORTED_VERSION, 400, "This protocol version is not supported.").data(data)
-        );
+        return Err(RpcError::new(
+            UNSUPPORTED_VERSION,
+            400,
+            format!("This protocol version is not supported; {MODERN} is."),
+        )
+        .data(data));
     }
     match headers.get("mcp-method") {
         None => return Err(mismatch("Mcp-Method is missing")),
@@ -262,7 +265,11 @@ pub fn legacy_version(headers: &Headers) -> Result<Era, RpcError> {
 }
 
 pub fn mismatch(what: &str) -> RpcError {
-    RpcError::new(HEADER_MISMATCH, 400, format!("Header mismatch: {what}."))
+    RpcError::new(
+        HEADER_MISMATCH,
+        400,
+        format!("Header mismatch: {what}. Headers and body must say the same."),
+    )
 }
 
 fn envelope(key: &str, why: &str) -> RpcError {

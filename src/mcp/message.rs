@@ -102,8 +102,15 @@ fn is_id(id: &Value) -> bool {
 
 /// One message out of parsed JSON. Err names what is wrong with its shape.
 pub fn parse(value: Value) -> Result<Message, RpcError> {
-    let invalid =
-        |why: &str| RpcError::new(INVALID_REQUEST, 400, format!("Not a JSON-RPC 2.0 message: {why}."));
+    let invalid = |why: &str| {
+        RpcError::new(
+            INVALID_REQUEST,
+            400,
+            format!(
+                "Not a JSON-RPC 2.0 message: {why}. Send one object with jsonrpc, id, method and params."
+            ),
+        )
+    };
     let Value::Object(mut body) = value else { return Err(invalid("expected an object")) };
     if body.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
         return Err(invalid("`jsonrpc` must be \"2.0\""));

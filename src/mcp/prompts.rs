@@ -133,23 +133,27 @@ fn fill(prompt: &Prompt, given: &Map<String, Value>) -> Result<String, RpcError>
             shorten(unknown)
         )));
     }
-    let mut text = prompt.template.to_owned();
-    for argument in prompt.arguments {
-        let value = match given.get(argument.name) {
-            Some(Value::String(value)) if !value.trim().is_empty() => value.trim(),
-            None | Some(Value::String(_)) => argument.default.ok_or_else(|| {
-                RpcError::params(format!(
-                    "The prompt {} needs the argument `{}`.",
-                    prompt.name, argument.name
-                ))
-            })?,
-            Some(_) => {
-                return Err(RpcError::params(format!("The argument `{}` must be a string.", argument.name)));
-            }
-        };
-        text = text.replace(&format!("{{{}}}", argument.name), value);
+    // In one pass, so that braces inside a value stay what they are.
+    let mut pieces = prompt.template.split('{');
+    let mut text = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let (name, rest) = piece.split_once('}').unwrap_or((piece, ""));
+        text.push_str(value(prompt, name, given)?);
+        text.push_str(rest);
     }
     Ok(text)
+}
+
+fn value<'a>(prompt: &'a Prompt, name: &str, given: &'a Map<String, Value>) -> Result<&'a str, RpcError> {
+    let default =
+        prompt.arguments.iter().find(|argument| argument.name == name).and_then(|argument| argument.default);
+    match given.get(name) {
+        Some(Value::String(value)) if !value.trim().is_empty() => Ok(value.trim()),
+        None | Some(Value::String(_)) => default.ok_or_else(|| {
+            RpcError::params(format!("The prompt {} needs the argument `{name}`.", prompt.name))
+        }),
+        Some(_) => Err(RpcError::params(format!("The argument `{name}` must be a string."))),
+    }
 }
 
 #[cfg(test)]
@@ -168,6 +172,12 @@ mod tests {
             assert!(!text.contains('{'), "{text}");
             assert!(prompt.arguments.iter().all(|a| text.contains(&format!("<{}>", a.name))), "{text}");
         }
+    }
+
+    #[test]
+    fn a_value_with_braces_is_taken_as_it_is() {
+        let given = json!({"subject": "a {count} of things"});
+        assert!(fill(&ALL[0], given.as_object().unwrap()).unwrap().contains("a {count} of things"));
     }
 
     #[test]

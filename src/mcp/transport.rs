@@ -63,7 +63,7 @@ pub async fn serve<P: Platform>(platform: &P, request: &Request, request_id: &st
 }
 
 pub fn method_not_allowed<S>() -> Response<S> {
-    let error = RpcError::new(INVALID_REQUEST, 405, "Use POST, or GET with an Mcp-Session-Id.");
+    let error = RpcError::new(INVALID_REQUEST, 405, "Use POST; GET and DELETE need an Mcp-Session-Id.");
     Response::json(405, error.response(None)).with("allow", "POST, GET, DELETE, OPTIONS")
 }
 
@@ -128,7 +128,7 @@ async fn post<P: Platform>(exchange: Exchange<P>, request: &Request) -> Response
             let why = if text.is_empty() { "the body is empty".to_owned() } else { fault.to_string() };
             return error(
                 400,
-                RpcError::new(PARSE_ERROR, 400, format!("The body is not JSON: {why}.")),
+                RpcError::new(PARSE_ERROR, 400, format!("The body cannot be read as JSON: {why}.")),
                 None,
             );
         }
@@ -254,7 +254,7 @@ async fn batch<P: Platform>(
 ) -> Response<P::Stream> {
     let refuse = |why: &str| Response::json(400, RpcError::new(INVALID_REQUEST, 400, why).response(None));
     if items.is_empty() {
-        return refuse("An empty batch is not a message.");
+        return refuse("An empty batch is not a message. Send one JSON-RPC request.");
     }
     if items.len() > MAX_BATCH {
         return refuse(&format!("A batch may hold at most {MAX_BATCH} messages."));

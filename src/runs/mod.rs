@@ -59,7 +59,13 @@ pub async fn start<P: Platform>(
             let found = platform.ask::<Run>(first.as_str(), Command::Get { wait: None }).await?;
             Ok(match found {
                 Reply::View(view) => Ok(Started { view: *view, repeated: true }),
-                _ => Err(unknown()),
+                // Admitted, but its answer was lost: it is about to be started or given up.
+                _ => Err(Refusal::new(
+                    Code::Internal,
+                    "The first call with this idempotency_key is not decided yet.",
+                )
+                .next("Call again with the same idempotency_key in half a minute.")
+                .retry_after(30)),
             })
         }
         Reply::Refused(refusal) => Ok(Err(*refusal)),

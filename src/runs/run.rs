@@ -2,7 +2,7 @@
 
 use super::state::{self, MAX_WATCHERS, Record, Stage, Watcher};
 use super::{Job, drive};
-use crate::error::Refusal;
+use crate::error::{Code, Refusal};
 use crate::id::{PersonId, RunId, WorkspaceId};
 use crate::models::Generation;
 use crate::platform::{Entity, Platform, Storage, Unavailable};
@@ -10,7 +10,7 @@ use crate::sql::SqlError;
 use crate::time::Timestamp;
 use crate::units::Units;
 use crate::workspace::runs::Idempotency;
-use crate::workspace::{self, Admission, Asset, RunStatus};
+use crate::workspace::{self, Admission, Asset, RunStatus, Settlement};
 use serde::{Deserialize, Serialize};
 
 /// How often a waiting reader looks again. The wait is bounded, so this costs a few dozen reads of one row.
@@ -166,15 +166,31 @@ async fn start<P: Platform, S: Storage>(
         storage.delete_all().await?;
         return Ok(reply);
     }
-    let reply = storage.transact(|sql| {
-        change(sql, |record| {
-            if record.stage == Stage::Reserving {
-                record.move_to(Stage::Accepted);
-            }
-        })
+    let accepted = storage.transact(|sql| {
+        let Some(mut record) = state::load(sql)?.filter(|record| record.stage == Stage::Reserving) else {
+            return Ok(None);
+        };
+        record.move_to(Stage::Accepted);
+        state::save(sql, &record)?;
+        Ok(Some(view(&record)))
     })?;
+    let Some(reply) = accepted else { return give_back(platform, &job).await };
     storage.set_alarm(platform.now()).await?;
     Ok(reply)
+}
+
+/// The workspace admitted a run that had meanwhile been given up: what it set aside goes back.
+async fn give_back<P: Platform>(platform: &P, job: &Job) -> Result<Reply, Unavailable> {
+    let settlement = Settlement {
+        run_id: job.run_id.clone(),
+        status: RunStatus::Failed,
+        price: Units::ZERO,
+        assets: Vec::new(),
+    };
+    let _ = workspace::ask(platform, &job.workspace_id, workspace::Command::Settle(settlement)).await?;
+    let late =
+        Refusal::new(Code::Internal, "The workspace answered too late; nothing was started or charged.");
+    Ok(Reply::Refused(Box::new(late)))
 }
 
 async fn get<P: Platform, S: Storage>(

@@ -45,8 +45,8 @@ impl Tool for EstimateForgePrice {
             priced.warnings.push("the price is above max_price_creative_units: execute_forge would refuse it.".into());
         }
         let mut text = format!(
-            "{} Creative Units for {} output(s) of {}; {balance} are free, {} after it{}",
-            priced.price,
+            "{} for {} output(s) of {}; {balance} are free, {} after it{}",
+            priced.price.words(),
             priced.generation.batch_size,
             priced.generation.model_id,
             remaining,

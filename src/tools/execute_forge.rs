@@ -37,7 +37,8 @@ impl Tool for ExecuteForge {
         if let Some(limit) = priced.limit.filter(|limit| priced.price > *limit) {
             let refusal = Refusal::new(
                 Code::PriceAboveLimit,
-                format!("This costs {} Creative Units, above the limit of {limit} set by max_price_creative_units.", priced.price),
+                format!("This costs {}, above the limit of {limit} set by max_price_creative_units.",
+                    priced.price.words()),
             );
             return Err(refusal.details(json!({ "price_creative_units": priced.price })).into());
         }

@@ -110,16 +110,17 @@ impl RunView {
         let id = &self.inference_id;
         let mut text = match (self.status, &self.error) {
             (RunStatus::InProgress, _) => format!(
-                "in_progress, {} %. inference_id {id}. Next: call get_forge_run with it; up to {} Creative Units are set aside.",
+                "in_progress, {} %. inference_id {id}. Next: call get_forge_run with it; up to {} set aside.",
                 (self.progress * 100.0).round(),
-                self.price_creative_units
+                self.price_creative_units.words()
             ),
             (RunStatus::Complete, _) => {
                 let n = self.assets.len();
                 let files = if n == 1 { "file" } else { "files" };
                 format!(
-                    "complete: {n} {files} by {} for {} Creative Units. inference_id {id}",
-                    self.model_id, self.price_creative_units
+                    "complete: {n} {files} by {} for {}. inference_id {id}",
+                    self.model_id,
+                    self.price_creative_units.words()
                 )
             }
             (RunStatus::Failed, Some(error)) => {

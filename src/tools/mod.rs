@@ -187,13 +187,50 @@ fn parse<T: Tool>(arguments: Value) -> Result<T::Input, Refusal> {
             serde_json::from_value::<T::Input>(value.clone()).map(|_| ()).map_err(|error| error.to_string())
         };
         let path = culprit(&arguments, &reason, &accepts);
-        let place = if path.is_empty() || reason.contains(&format!("`{path}`")) {
-            String::new()
-        } else {
-            format!("`{path}`: ")
-        };
-        Refusal::invalid(format!("{place}{reason}.")).next(format!("Correct it and call {} again.", T::NAME))
+        Refusal::invalid(in_words(&path, &reason)).next(format!("Correct it and call {} again.", T::NAME))
     })
+}
+
+/// The deserializer's complaint in the words of JSON, naming the field.
+fn in_words(path: &str, reason: &str) -> String {
+    let place = if path.is_empty() { "The arguments".to_owned() } else { format!("`{path}`") };
+    let parent = path.rsplit_once('.').map(|(parent, _)| format!(" in `{parent}`")).unwrap_or_default();
+    if let Some(field) = reason.strip_prefix("missing field ") {
+        let inside = if path.is_empty() { String::new() } else { format!(" in `{path}`") };
+        return format!("{field} is required{inside}.");
+    }
+    if let Some(rest) = reason.strip_prefix("unknown field ") {
+        let (field, known) = rest.split_once(", ").unwrap_or((rest, ""));
+        let known = match known.strip_prefix("expected one of ").or(known.strip_prefix("expected ")) {
+            Some(names) => format!("The fields are {names}."),
+            None => "It takes no arguments.".to_owned(),
+        };
+        return format!("There is no field {field}{parent}. {known}");
+    }
+    if let Some(rest) = reason.strip_prefix("unknown variant ") {
+        return format!(
+            "{place} must not be {}.",
+            rest.replace(", expected one of ", "; it must be one of ")
+        );
+    }
+    let Some((found, expected)) = reason.split_once(", expected ") else {
+        return format!("{place}: {reason}.");
+    };
+    let kinds = ["invalid type: ", "invalid value: ", "string ", "integer ", "floating point "];
+    let found = kinds.iter().fold(found, |rest, kind| rest.strip_prefix(kind).unwrap_or(rest));
+    format!("{place} must be {}, not {}.", json_word(expected), json_word(found))
+}
+
+fn json_word(rust: &str) -> &str {
+    match rust {
+        "i64" => "a whole number",
+        "f64" => "a number",
+        "a sequence" | "sequence" => "a list",
+        "a map" | "map" => "an object",
+        "a boolean" => "true or false",
+        other if other.starts_with("struct ") => "an object",
+        other => other,
+    }
 }
 
 /// Where in the arguments the fault lies: the innermost value without which the complaint is another one or
@@ -252,20 +289,38 @@ mod tests {
             Err(refusal) => refusal.message,
         };
         assert_eq!(told(json!({"model_id": "m", "width": 512.0})), "fine");
-        assert_eq!(told(json!({})), "missing field `model_id`.");
+        assert_eq!(told(json!({})), "`model_id` is required.");
         assert_eq!(
             told(json!({"model_id": "m", "width": "wide"})),
-            "`width`: invalid type: string \"wide\", expected i64."
+            "`width` must be a whole number, not \"wide\"."
         );
+        assert_eq!(
+            told(json!({"model_id": "m", "width": 512.5})),
+            "`width` must be a whole number, not `512.5`."
+        );
+        assert_eq!(told(json!({"model_id": "m", "prompt": {}})), "`prompt` must be a string, not an object.");
+        assert_eq!(
+            told(json!({"model_id": "m", "guidance_files": 1})),
+            "`guidance_files` must be a list, not `1`."
+        );
+        let message = told(json!({"model_id": "m", "colour": 1}));
         assert!(
-            told(json!({"model_id": "m", "colour": 1}))
-                .starts_with("unknown field `colour`, expected one of")
+            message.starts_with("There is no field `colour`. The fields are `workspace_id`, "),
+            "{message}"
         );
         let files =
             json!([{"file_id": "a", "type": "style"}, {"file_id": "b", "type": "style", "strength": "much"}]);
         let message = told(json!({"model_id": "m", "guidance_files": files}));
-        assert_eq!(message, "`guidance_files[1].strength`: invalid type: string \"much\", expected f64.");
+        assert_eq!(message, "`guidance_files[1].strength` must be a number, not \"much\".");
+        let message = told(json!({"model_id": "m", "guidance_files": [{"file_id": "a", "type": "hat"}]}));
+        assert!(
+            message.starts_with("`guidance_files[0].type` must not be `hat`; it must be one of `reference`"),
+            "{message}"
+        );
         let message = told(json!({"model_id": "m", "mask": {"file_id": "a", "radius": 3}}));
-        assert!(message.starts_with("`mask.radius`: unknown field `radius`"), "{message}");
+        assert_eq!(
+            message,
+            "There is no field `radius` in `mask`. The fields are `file_id` or `edge_radius`."
+        );
     }
 }

@@ -51,13 +51,28 @@ fn slim(schema: &mut Schema, is_input: bool) {
     }
     schema.remove("title");
     if is_input {
-        drop_null(schema);
         schema.remove("default");
     }
+    drop_nulls(schema, is_input);
     transform_subschemas(&mut |inner: &mut Schema| slim(inner, is_input), schema);
 }
 
-/// `Option<T>` in an input: absent is how a caller leaves it out.
+/// `Option<T>`: in an input absent is how a caller leaves it out; in an output a field that is not required is
+/// left out rather than null.
+fn drop_nulls(schema: &mut Schema, is_input: bool) {
+    let required = schema.get("required").cloned().unwrap_or_default();
+    let is_required =
+        |name: &str| required.as_array().is_some_and(|names| names.iter().any(|known| known == name));
+    let Some(Value::Object(properties)) = schema.get_mut("properties") else { return };
+    for (name, property) in properties.iter_mut() {
+        if (is_input || !is_required(name))
+            && let Ok(property) = <&mut Schema>::try_from(property)
+        {
+            drop_null(property);
+        }
+    }
+}
+
 fn drop_null(schema: &mut Schema) {
     if let Some(Value::Array(types)) = schema.get("type").cloned() {
         let mut kept: Vec<Value> = types.into_iter().filter(|name| name != "null").collect();

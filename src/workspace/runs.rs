@@ -208,7 +208,7 @@ fn too_many(running: &[RunId]) -> Refusal {
 fn too_poor(balance: Units, price: Units) -> Refusal {
     Refusal::new(
         Code::InsufficientBalance,
-        format!("This costs {price} Creative Units and the workspace has {balance} free."),
+        format!("This costs {} and the workspace has {balance} free.", price.words()),
     )
     .details(json!({ "price_creative_units": price, "balance_creative_units": balance }))
 }

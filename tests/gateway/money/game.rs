@@ -321,7 +321,6 @@ pub fn play(seeds: Range<u64>) {
     let codes: BTreeSet<_> = seeds.flat_map(|seed| Game::new(seed).play()).collect();
     let expected = [
         "\"INSUFFICIENT_BALANCE\"",
-        "\"RATE_LIMITED\"",
         "\"IDEMPOTENCY_CONFLICT\"",
         "\"INTERNAL\"",
         "\"cancelled\"",
