@@ -262,7 +262,8 @@ async fn batch<P: Platform>(
     let claims_modern = |item: &Value| {
         item.pointer("/params/_meta").is_some_and(|meta| meta.get(era::META_VERSION).is_some())
     };
-    if items.iter().any(claims_modern) {
+    let modern_header = request.headers.get("mcp-protocol-version") == Some(era::MODERN);
+    if modern_header || items.iter().any(claims_modern) {
         return refuse("This protocol revision has no batches. Send one message a request.");
     }
     if let Err(fault) = enter_legacy(&mut exchange, request).await {

@@ -33,7 +33,7 @@ pub struct Input {
 #[serde(rename_all = "camelCase")]
 pub struct Output {
     pub items: Vec<ModelView>,
-    #[cfg_attr(not(target_arch = "wasm32"), schemars(required))]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(required, extend("type" = ["string", "null"])))]
     pub next_cursor: Option<String>,
 }
 
