@@ -288,3 +288,32 @@ fn every_tool_has_its_file_and_every_file_its_tool() {
     }
     none(&faults);
 }
+
+/// entry.js hands over the headers it lists and no others.
+#[test]
+fn every_header_that_is_read_is_handed_over() {
+    let entry = read("src/edge/entry.js");
+    let list = entry.split_once("const HEADERS = [").and_then(|(_, rest)| rest.split_once(']')).unwrap().0;
+    let handed: Vec<_> = quoted(list);
+    let mut faults = Vec::new();
+    let mut seen = 0;
+    for (path, text) in files("src", &[".rs"]) {
+        if path.contains("/edge/") {
+            continue;
+        }
+        let product = text.split("#[cfg(test)]").next().unwrap();
+        for (number, line) in code(product) {
+            for rest in line.split("headers.get(\"").skip(1) {
+                let name = rest.split('"').next().unwrap();
+                seen += 1;
+                if !handed.contains(&name) {
+                    faults.push(format!(
+                        "{path}:{number} reads `{name}`, which src/edge/entry.js does not hand over"
+                    ));
+                }
+            }
+        }
+    }
+    assert!(seen >= handed.len(), "the search finds too little");
+    none(&faults);
+}

@@ -4,10 +4,11 @@
 const hasNoBody = (status) => status === 204 || status === 304;
 
 function headersOf(head) {
-  const headers = new Headers();
+  // A plain object: the runtime reads it faster than it fills a Headers, and no answer repeats a name.
+  const headers = {};
   for (const line of head.split("\n")) {
     const colon = line.indexOf(": ");
-    if (colon > 0) headers.append(line.slice(0, colon), line.slice(colon + 2));
+    if (colon > 0) headers[line.slice(0, colon)] = line.slice(colon + 2);
   }
   return headers;
 }
@@ -22,6 +23,6 @@ export function respondWithStream(status, head, stream) {
   const headers = headersOf(head);
   const response = new Response(stream, { status, headers });
   // Events are made by Wasm as they go out; entry.js watches over them.
-  response.isLive = headers.get("content-type") === "text/event-stream";
+  response.isLive = headers["content-type"] === "text/event-stream";
   return response;
 }
