@@ -40,9 +40,7 @@ impl Tool for CancelForgeRun {
 
     async fn call<P: Platform>(context: &Context<'_, P>, input: Input) -> Result<Answer<Output>, Fault> {
         let id = forge::run_id(&input.inference_id)?;
-        if let Some(named) = input.workspace_id.as_deref() {
-            super::workspaces::resolve(context, Some(named)).await?;
-        }
+        super::workspaces::check_named(context, input.workspace_id.as_deref()).await?;
         // Whose it is, before anything is changed.
         forge::find(context, &id, None).await?;
         let view = match context.platform.ask::<Run>(id.as_str(), Command::Cancel).await? {

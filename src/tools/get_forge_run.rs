@@ -46,9 +46,7 @@ impl Tool for GetForgeRun {
         if !(0..=MAX_WAIT_SECONDS).contains(&wait) {
             return Err(Refusal::invalid(format!("`wait_seconds` must be from 0 to {MAX_WAIT_SECONDS}, not {wait}.")).into());
         }
-        if let Some(named) = input.workspace_id.as_deref() {
-            super::workspaces::resolve(context, Some(named)).await?;
-        }
+        super::workspaces::check_named(context, input.workspace_id.as_deref()).await?;
         let until = context.platform.now().plus_seconds(wait);
         let mut view = forge::find(context, &id, None).await?;
         loop {

@@ -2,6 +2,7 @@
 
 use super::forge::find_model;
 use super::list_models::ModelView;
+use super::workspaces::check_named;
 use super::{Answer, Context, Fault, Hints, READS, Tool};
 use crate::models::{Capability, GuidanceKind, Need};
 use crate::oauth::Scope;
@@ -87,12 +88,7 @@ impl Tool for GetModel {
     type Output = Output;
 
     async fn call<P: Platform>(context: &Context<'_, P>, input: Input) -> Result<Answer<Output>, Fault> {
-        if let Some(named) = input.workspace_id.as_deref() {
-            let id = super::workspaces::resolve(context, Some(named)).await?;
-            if context.caller.workspace.as_ref() != Some(&id) {
-                super::workspaces::summary(context, &id).await?;
-            }
-        }
+        check_named(context, input.workspace_id.as_deref()).await?;
         let model = find_model(&input.model_id)?;
         let parameters: Map<String, Value> = model.parameters.iter().map(|p| (p.name.to_owned(), p.schema())).collect();
         let names: Vec<_> = model.parameters.iter().map(|parameter| parameter.name).collect();

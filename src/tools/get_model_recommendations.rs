@@ -1,6 +1,7 @@
 //! `get_model_recommendations`: which model to start with for a kind of job.
 
 use super::list_models::ModelView;
+use super::workspaces::check_named;
 use super::{Answer, Context, Fault, Hints, READS, Tool};
 use crate::error::Refusal;
 use crate::models::{Capability, words};
@@ -82,12 +83,7 @@ impl Tool for GetModelRecommendations {
     type Output = Output;
 
     async fn call<P: Platform>(context: &Context<'_, P>, input: Input) -> Result<Answer<Output>, Fault> {
-        if let Some(named) = input.workspace_id.as_deref() {
-            let id = super::workspaces::resolve(context, Some(named)).await?;
-            if context.caller.workspace.as_ref() != Some(&id) {
-                super::workspaces::summary(context, &id).await?;
-            }
-        }
+        check_named(context, input.workspace_id.as_deref()).await?;
         let wanted = Category::ALL.iter().copied().filter(|category| input.category.is_none_or(|only| only == *category));
         let categories: Vec<_> = wanted.map(recommend).filter(|found| !found.models.is_empty()).collect();
         if categories.is_empty() {

@@ -1,6 +1,6 @@
 //! `list_models`: the catalogue, filtered. Full parameters come from `get_model`.
 
-use super::workspaces::{resolve, summary};
+use super::workspaces::check_named;
 use super::{Answer, Context, Fault, Hints, READS, Tool};
 use crate::models::{Capability, Modality, Model};
 use crate::oauth::Scope;
@@ -82,13 +82,7 @@ impl Tool for ListModels {
 
     async fn call<P: Platform>(context: &Context<'_, P>, input: Input) -> Result<Answer<Output>, Fault> {
         let limit = page::limit(input.limit)? as usize;
-        if let Some(named) = input.workspace_id.as_deref() {
-            let id = resolve(context, Some(named)).await?;
-            // The catalogue is the same everywhere; a workspace that is not the token's own must still be the caller's.
-            if context.caller.workspace.as_ref() != Some(&id) {
-                summary(context, &id).await?;
-            }
-        }
+        check_named(context, input.workspace_id.as_deref()).await?;
         let list = format!("models for {}", context.caller.person);
         let after = page::open(context.platform, &list, input.cursor.as_deref())?;
         let words: Vec<_> = input.query.as_deref().unwrap_or_default().split_whitespace().map(str::to_lowercase).collect();

@@ -50,6 +50,18 @@ pub async fn resolve<P: Platform>(
     }
 }
 
+/// For tools that are the same in every workspace: a workspace that is named must still be one of the caller's.
+pub async fn check_named<P: Platform>(context: &Context<'_, P>, named: Option<&str>) -> Result<(), Fault> {
+    if named.is_none() {
+        return Ok(());
+    }
+    let id = resolve(context, named).await?;
+    if context.caller.workspace.as_ref() != Some(&id) {
+        summary(context, &id).await?;
+    }
+    Ok(())
+}
+
 /// Err where the caller is not a member.
 pub async fn summary<P: Platform>(context: &Context<'_, P>, id: &WorkspaceId) -> Result<Summary, Fault> {
     let command = Command::Summary { person: context.caller.person.clone() };
