@@ -102,7 +102,8 @@ pub fn lacks_scope<S>(caller: &Caller, needed: &[Scope], public: &str, request_i
     bearer::insufficient_scope(caller, needed, public, refusal.envelope(request_id).to_string())
 }
 
-/// A client must list both types; one that lists neither or sends no header gets JSON all the same.
+/// A client must list both types. One that takes anything, or does not say, may get either; one that lists only
+/// JSON always gets JSON.
 fn accepts_events(request: &Request) -> bool {
     request
         .headers
