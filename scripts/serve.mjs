@@ -14,13 +14,14 @@ const { values: options } = parseArgs({
     state: { type: "string", default: path.join(root, ".wrangler/state") },
     ready: { type: "string" },
     bundle: { type: "string", default: path.join(root, "build/bundle") },
+    var: { type: "string", multiple: true, default: [] },
   },
 });
 const port = Number(options.port);
 const url = `http://127.0.0.1:${port}`;
 const state = path.resolve(options.state);
 const START_SECONDS = 60;
-const DEVELOPMENT = { person: "developer", workspace_name: "Development", grant_creative_units: 1000, name: "scripts/dev" };
+const DEVELOPMENT = { person: "developer@localhost", workspace_name: "Development", grant_creative_units: 1000, name: "scripts/dev" };
 
 const say = (text) => process.stderr.write(`\x1b[1m▸\x1b[0m ${text}\n`);
 const fail = (text) => {
@@ -37,7 +38,7 @@ say(`Starting on ${url}`);
 const server = spawn(
   path.join(root, "node_modules/.bin/wrangler"),
   ["dev", "--config", writeConfig(), "--local", "--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0",
-    "--persist-to", state, "--env-file", path.join(root, ".dev.vars"), "--var", `PUBLIC_URL:${url}`,
+    "--persist-to", state, "--env-file", path.join(root, ".dev.vars"), "--var", `PUBLIC_URL:${url}`, ...options.var.flatMap((setting) => ["--var", setting]),
     "--show-interactive-dev-session=false", "--log-level", "warn"],
   { cwd: root, detached: true, stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, CI: "1" } },
 );
@@ -121,7 +122,7 @@ function printHow({ token, workspace_id }) {
   process.stdout.write(`
 Atelier is running. Start page: ${url}/
 
-  Connector URL   ${connector}
+  Connector URL   ${connector}  (clients that speak OAuth need nothing else)
   Token           ${token}
   Workspace       ${workspace_id} (1,000 Creative Units to begin with)
 

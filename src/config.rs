@@ -1,10 +1,14 @@
 //! What the operator sets: variables and secrets of the deployment, parsed once.
 //! Not for: what a member or a workspace may set.
 
+use crate::crypto::Signer;
+use serde::Deserialize;
 use std::fmt;
+use std::net::IpAddr;
 
 /// A value that must not reach a log: it has no useful `Debug` and no `Display`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
 pub struct Secret(String);
 
 impl Secret {
@@ -27,12 +31,78 @@ pub struct Config {
     /// Signs session ids, cursors, tokens' checksums and asset URLs. Without it nothing but the health and
     /// start pages answers.
     pub gateway_secret: Secret,
+    /// The secret before it, never the same one: what it signed stays valid while the operator rotates.
+    pub gateway_secret_previous: Option<Secret>,
     /// Lets the operator make workspaces and tokens over REST. Absent: nobody can.
     pub operator_key: Option<Secret>,
     /// The public origin when it is not the one the request names (a proxy, a custom domain).
     pub public_url: Option<String>,
     /// Web origins beside our own that a browser client may call from.
     pub allowed_origins: Vec<String>,
+    /// Addresses whose X-Forwarded-Host is believed.
+    pub trusted_proxies: Vec<Range>,
+    pub oidc: Option<Oidc>,
+    pub github: Option<Registered>,
+    /// Addresses of those who own the gateway's first workspace, in lower case.
+    pub owners: Vec<String>,
+    /// Who else may sign in: addresses and domains, in lower case.
+    pub sign_in_allow: Vec<String>,
+    /// OAuth clients that the operator registered by hand.
+    pub clients: Vec<ConfiguredClient>,
+}
+
+/// What a sign-in provider gave the operator for this gateway.
+#[derive(Clone, Debug)]
+pub struct Registered {
+    pub client_id: String,
+    pub client_secret: Secret,
+}
+
+/// The operator's OpenID Connect provider.
+#[derive(Clone, Debug)]
+pub struct Oidc {
+    pub issuer: String,
+    pub client: Registered,
+    /// The provider vouches for every address without saying so in `email_verified`.
+    pub trusts_email: bool,
+}
+
+/// One entry of OAUTH_CLIENTS.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfiguredClient {
+    pub client_id: String,
+    pub client_name: String,
+    pub redirect_uris: Vec<String>,
+    /// Absent: a public client.
+    pub client_secret: Option<Secret>,
+}
+
+/// Addresses in CIDR notation (RFC 4632): `10.0.0.0/8`, `2001:db8::/32`, or one address.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Range {
+    network: IpAddr,
+    prefix: u8,
+}
+
+impl Range {
+    pub fn parse(text: &str) -> Option<Self> {
+        let (address, prefix) = text.split_once('/').map_or((text, None), |(a, p)| (a, Some(p)));
+        let network: IpAddr = address.parse().ok()?;
+        let most = if network.is_ipv4() { 32 } else { 128 };
+        let prefix = prefix.map_or(Some(most), |prefix| prefix.parse().ok())?;
+        (prefix <= most).then_some(Self { network, prefix })
+    }
+
+    pub fn contains(&self, address: IpAddr) -> bool {
+        // Both as 128 bits from the left, so that one comparison serves both families.
+        let bits = |address: IpAddr| match address {
+            IpAddr::V4(v4) => u128::from(u32::from(v4)) << 96,
+            IpAddr::V6(v6) => u128::from(v6),
+        };
+        let mask = u128::MAX.checked_shl(128 - u32::from(self.prefix)).unwrap_or(0);
+        address.is_ipv4() == self.network.is_ipv4() && (bits(address) ^ bits(self.network)) & mask == 0
+    }
 }
 
 /// One row a setting: name, secret or not, and what it does. The README's table is made from this.
@@ -40,7 +110,12 @@ pub const SETTINGS: &[(&str, bool, &str)] = &[
     (
         "GATEWAY_SECRET",
         true,
-        "Required. 32 or more random characters; signs sessions, tokens and asset URLs. Changing it signs everybody out.",
+        "Required. 32 or more random characters; signs sessions, tokens and asset URLs. Changing it signs everybody out, unless GATEWAY_SECRET_PREVIOUS holds the former one.",
+    ),
+    (
+        "GATEWAY_SECRET_PREVIOUS",
+        true,
+        "Optional. The former GATEWAY_SECRET while you rotate it: what it signed stays valid, new things are signed with the new one. Remove it after 90 days.",
     ),
     (
         "OPERATOR_KEY",
@@ -56,6 +131,44 @@ pub const SETTINGS: &[(&str, bool, &str)] = &[
         "ALLOWED_ORIGINS",
         false,
         "Optional. Web origins, separated by commas, whose pages may call `/mcp` from a browser; `*` for any. The gateway's own origin, and on loopback any loopback origin, always may.",
+    ),
+    (
+        "OWNER",
+        false,
+        "For sign-in. The address of whoever owns the first workspace; several separated by commas.",
+    ),
+    (
+        "SIGN_IN_ALLOW",
+        false,
+        "For sign-in. Who else may sign in and joins the first workspace: addresses and domains, separated by commas, such as `example.com, ada@example.org`. Anybody else needs an invitation.",
+    ),
+    (
+        "OIDC_ISSUER",
+        false,
+        "For sign-in by OpenID Connect. The provider's issuer, such as `https://accounts.google.com`; its redirect URI is `/sign-in/oidc/callback` here.",
+    ),
+    ("OIDC_CLIENT_ID", false, "For sign-in by OpenID Connect. What the provider calls this gateway."),
+    ("OIDC_CLIENT_SECRET", true, "For sign-in by OpenID Connect."),
+    (
+        "OIDC_TRUST_EMAIL",
+        false,
+        "Optional. `yes` for a provider that vouches for every address but sends no `email_verified` (Microsoft Entra).",
+    ),
+    (
+        "GITHUB_CLIENT_ID",
+        false,
+        "For sign-in with GitHub. An OAuth app whose callback URL is `/sign-in/github/callback` here.",
+    ),
+    ("GITHUB_CLIENT_SECRET", true, "For sign-in with GitHub."),
+    (
+        "OAUTH_CLIENTS",
+        true,
+        "Optional. OAuth clients registered by hand, for those that can do no other: `[{\"client_id\":\"…\",\"client_name\":\"…\",\"redirect_uris\":[\"…\"],\"client_secret\":\"…\"}]`.",
+    ),
+    (
+        "TRUSTED_PROXIES",
+        false,
+        "Optional. Addresses or CIDR ranges, separated by commas, of proxies whose `X-Forwarded-Host` is believed.",
     ),
 ];
 
@@ -79,17 +192,71 @@ impl Config {
                 "PUBLIC_URL must be an origin such as https://media.example.com, without a path.".into()
             );
         }
-        let allowed_origins = given("ALLOWED_ORIGINS").unwrap_or_default();
+        let listed = |name: &str| -> Vec<String> {
+            let list = given(name).unwrap_or_default();
+            list.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect()
+        };
+        let lower = |name: &str| listed(name).into_iter().map(|item| item.to_lowercase()).collect();
+        let ranges = listed("TRUSTED_PROXIES").into_iter().map(|item| {
+            Range::parse(&item)
+                .ok_or_else(|| format!("TRUSTED_PROXIES: `{item}` is neither an address nor a CIDR range."))
+        });
+        let clients = given("OAUTH_CLIENTS").map_or(Ok(Vec::new()), |text| {
+            serde_json::from_str(&text)
+                .map_err(|fault| format!("OAUTH_CLIENTS is not the JSON it must be: {fault}."))
+        })?;
+        let previous = secret("GATEWAY_SECRET_PREVIOUS")?.filter(|previous| *previous != gateway_secret);
         Ok(Self {
             gateway_secret,
+            gateway_secret_previous: previous,
             operator_key: secret("OPERATOR_KEY")?,
             public_url,
-            allowed_origins: allowed_origins
-                .split(',')
-                .map(|o| o.trim().to_owned())
-                .filter(|o| !o.is_empty())
-                .collect(),
+            allowed_origins: listed("ALLOWED_ORIGINS"),
+            trusted_proxies: ranges.collect::<Result<_, _>>()?,
+            oidc: oidc(&given)?,
+            github: registered(&given, "GITHUB")?,
+            owners: lower("OWNER"),
+            sign_in_allow: lower("SIGN_IN_ALLOW"),
+            clients,
         })
+    }
+
+    /// Signs with the current secret and verifies with the previous one too; `label` names the purpose.
+    pub fn signer(&self, label: &str) -> Signer {
+        let derive = |secret: &Secret| Signer::derive(secret.reveal().as_bytes(), label);
+        let current = derive(&self.gateway_secret);
+        match &self.gateway_secret_previous {
+            Some(previous) => current.accepting(derive(previous)),
+            None => current,
+        }
+    }
+}
+
+type Given<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
+/// Both or neither of NAME_CLIENT_ID and NAME_CLIENT_SECRET.
+fn registered(given: &Given, name: &str) -> Result<Option<Registered>, String> {
+    let (id, secret) = (format!("{name}_CLIENT_ID"), format!("{name}_CLIENT_SECRET"));
+    match (given(&id), given(&secret)) {
+        (Some(client_id), Some(secret)) => Ok(Some(Registered { client_id, client_secret: Secret(secret) })),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(format!("{id} is set but {secret} is not: npx wrangler secret put {secret}")),
+        (None, Some(_)) => Err(format!("{secret} is set but {id} is not. Set it in wrangler.toml.")),
+    }
+}
+
+fn oidc(given: &Given) -> Result<Option<Oidc>, String> {
+    match (given("OIDC_ISSUER"), registered(given, "OIDC")?) {
+        (Some(issuer), Some(client)) => {
+            let trusts_email =
+                given("OIDC_TRUST_EMAIL").is_some_and(|word| matches!(word.as_str(), "yes" | "true" | "1"));
+            Ok(Some(Oidc { issuer, client, trusts_email }))
+        }
+        (None, None) => Ok(None),
+        (Some(_), None) => {
+            Err("OIDC_ISSUER is set but OIDC_CLIENT_ID and OIDC_CLIENT_SECRET are not.".into())
+        }
+        (None, Some(_)) => Err("OIDC_CLIENT_ID is set but OIDC_ISSUER is not.".into()),
     }
 }
 
@@ -125,5 +292,46 @@ mod tests {
         assert_eq!(config.public_url.as_deref(), Some("https://a.example"));
         assert_eq!(config.allowed_origins, ["https://b", "https://c"]);
         assert!(!format!("{config:?}").contains(GOOD));
+    }
+
+    #[test]
+    fn the_former_secret_verifies_while_it_is_set() {
+        const OLD: &str = "0123456789abcdef0123456789abcdef";
+        const NEW: &str = "fedcba9876543210fedcba9876543210";
+        let (old, new) =
+            (parse(&[("GATEWAY_SECRET", OLD)]).unwrap(), parse(&[("GATEWAY_SECRET", NEW)]).unwrap());
+        let both = parse(&[("GATEWAY_SECRET", NEW), ("GATEWAY_SECRET_PREVIOUS", OLD)]).unwrap();
+        let sealed = old.signer("session").seal("a");
+        assert_eq!(both.signer("session").open(&sealed).as_deref(), Some("a"));
+        assert_eq!(new.signer("session").open(&sealed), None);
+        assert_eq!(both.signer("session").seal("a"), new.signer("session").seal("a"));
+
+        let same = parse(&[("GATEWAY_SECRET", NEW), ("GATEWAY_SECRET_PREVIOUS", NEW)]).unwrap();
+        assert_eq!(same.gateway_secret_previous, None);
+        let short = parse(&[("GATEWAY_SECRET", NEW), ("GATEWAY_SECRET_PREVIOUS", "short")]);
+        assert!(short.unwrap_err().contains("GATEWAY_SECRET_PREVIOUS is shorter"));
+    }
+
+    #[test]
+    fn says_which_half_of_a_pair_is_missing() {
+        const SECRET: (&str, &str) = ("GATEWAY_SECRET", "0123456789abcdef0123456789abcdef");
+        let told = |pairs: &[(&str, &str)]| parse(&[&[SECRET], pairs].concat()).unwrap_err();
+        assert!(told(&[("GITHUB_CLIENT_ID", "x")]).contains("secret put GITHUB_CLIENT_SECRET"));
+        assert!(told(&[("GITHUB_CLIENT_SECRET", "x")]).contains("GITHUB_CLIENT_ID is not"));
+        assert!(told(&[("OIDC_ISSUER", "https://a")]).contains("OIDC_CLIENT_ID"));
+        assert!(told(&[("OIDC_CLIENT_ID", "a"), ("OIDC_CLIENT_SECRET", "b")]).contains("OIDC_ISSUER is not"));
+        assert!(told(&[("TRUSTED_PROXIES", "10.0.0.0/33")]).contains("10.0.0.0/33"));
+        assert!(told(&[("OAUTH_CLIENTS", "{}")]).contains("OAUTH_CLIENTS"));
+    }
+
+    #[test]
+    fn a_range_holds_its_own_and_no_other_family() {
+        let holds =
+            |range: &str, address: &str| Range::parse(range).unwrap().contains(address.parse().unwrap());
+        assert!(holds("10.0.0.0/8", "10.255.0.1") && !holds("10.0.0.0/8", "11.0.0.0"));
+        assert!(holds("192.0.2.7", "192.0.2.7") && !holds("192.0.2.7", "192.0.2.6"));
+        assert!(holds("2001:db8::/32", "2001:db8:1::1") && !holds("2001:db8::/32", "2001:db9::"));
+        assert!(holds("0.0.0.0/0", "1.2.3.4") && !holds("0.0.0.0/0", "::1"));
+        assert!(holds("::/0", "::1") && !holds("::ffff:10.0.0.0/104", "10.0.0.1"));
     }
 }

@@ -50,24 +50,50 @@ pub fn same(left: &[u8], right: &[u8]) -> bool {
 #[derive(Clone)]
 pub struct Signer {
     keyed: Hmac<Sha256>,
+    /// Of the secret before this one, while the operator rotates it: never signs, still verifies.
+    previous: Option<Hmac<Sha256>>,
 }
 
 impl Signer {
     /// `label` names the purpose; two labels never share tags.
     pub fn derive(secret: &[u8], label: &str) -> Self {
         let key = mac(secret).chain_update(label.as_bytes()).finalize().into_bytes();
-        Self { keyed: mac(&key) }
+        Self { keyed: mac(&key), previous: None }
+    }
+
+    /// Also verifies what `previous` signed.
+    pub fn accepting(self, previous: Self) -> Self {
+        Self { previous: Some(previous.keyed), ..self }
     }
 
     pub fn tag(&self, message: &[u8]) -> [u8; TAG_BYTES] {
-        let full = self.keyed.clone().chain_update(message).finalize().into_bytes();
-        let mut tag = [0; TAG_BYTES];
-        tag.iter_mut().zip(full.iter()).for_each(|(to, from)| *to = *from);
-        tag
+        first(&self.full_tag(message))
+    }
+
+    /// The whole HMAC, for deriving keys. [`Signer::tag`] is its first half, so a label that derives keys must
+    /// not also sign what leaves the gateway.
+    pub fn full_tag(&self, message: &[u8]) -> [u8; 32] {
+        full(&self.keyed, message)
+    }
+
+    /// Under the current secret first, then under the previous one if there is one.
+    pub fn full_tags(&self, message: &[u8]) -> Vec<[u8; 32]> {
+        [Some(&self.keyed), self.previous.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(|keyed| full(keyed, message))
+            .collect()
     }
 
     pub fn verify(&self, message: &[u8], tag: &[u8]) -> bool {
-        same(&self.tag(message), tag)
+        tag.try_into().is_ok_and(|tag: &[u8; TAG_BYTES]| self.verify_first(message, tag))
+    }
+
+    /// Whether these are the first `N` bytes of a tag, for values that carry a shorter one. The length is part
+    /// of the type, so that no caller lets its input choose how little is compared.
+    pub fn verify_first<const N: usize>(&self, message: &[u8], tag: &[u8; N]) -> bool {
+        let matches = |keyed| same(&first::<N>(&full(keyed, message)), tag);
+        matches(&self.keyed) || self.previous.as_ref().is_some_and(matches)
     }
 
     /// `payload` readable by anybody, forgeable by nobody: `base64url(payload).base64url(tag)`.
@@ -85,6 +111,17 @@ impl Signer {
     }
 }
 
+fn full(keyed: &Hmac<Sha256>, message: &[u8]) -> [u8; 32] {
+    keyed.clone().chain_update(message).finalize().into_bytes().into()
+}
+
+fn first<const N: usize>(full: &[u8; 32]) -> [u8; N] {
+    const { assert!(0 < N && N <= 32, "a tag has 1 to 32 bytes") };
+    let mut tag = [0; N];
+    tag.iter_mut().zip(full).for_each(|(to, from)| *to = *from);
+    tag
+}
+
 #[allow(clippy::expect_used, reason = "RFC 2104 takes keys of any length, so this constructor cannot fail")]
 fn mac(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
@@ -97,8 +134,10 @@ mod tests {
     /// RFC 4231, test case 2, truncated to our tag length.
     #[test]
     fn hmac_matches_the_published_vector() {
-        let signer = Signer { keyed: mac(b"Jefe") };
+        let signer = Signer { keyed: mac(b"Jefe"), previous: None };
         assert_eq!(hex(&signer.tag(b"what do ya want for nothing?")), "5bdcc146bf60754e6a042426089575c7");
+        let full = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+        assert_eq!(hex(&signer.full_tag(b"what do ya want for nothing?")), full);
     }
 
     #[test]
@@ -112,5 +151,22 @@ mod tests {
         altered[0] ^= 1;
         assert_eq!(sessions.open(&String::from_utf8(altered).unwrap()), None);
         assert_eq!(sessions.open("no dot"), None);
+    }
+
+    #[test]
+    fn a_rotated_secret_still_verifies_and_no_longer_signs() {
+        let (old, new) = (Signer::derive(b"old", "session"), Signer::derive(b"new", "session"));
+        let both = new.clone().accepting(old.clone());
+        assert_eq!(both.open(&old.seal("a")).as_deref(), Some("a"));
+        assert_eq!(both.open(&new.seal("a")).as_deref(), Some("a"));
+        assert_eq!(both.seal("a"), new.seal("a"));
+        assert_eq!(new.open(&old.seal("a")), None);
+        assert_eq!(both.open(&Signer::derive(b"older", "session").seal("a")), None);
+        assert_eq!(both.full_tags(b"a"), [new.full_tag(b"a"), old.full_tag(b"a")]);
+        assert_eq!(new.full_tags(b"a"), [new.full_tag(b"a")]);
+
+        let short: [u8; 6] = old.full_tag(b"a")[..6].try_into().unwrap();
+        assert!(both.verify_first(b"a", &short) && !new.verify_first(b"a", &short));
+        assert!(!both.verify(b"a", &short) && !both.verify(b"a", &[]), "a tag of another length");
     }
 }

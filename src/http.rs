@@ -8,10 +8,14 @@ use std::borrow::Cow;
 /// twenty files stays far below; parsing this much JSON still fits the CPU limit.
 pub const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 
+/// The largest body that is read everywhere but at `/mcp` and below `/api/`: forms and small documents, from
+/// callers nobody knows yet.
+pub const MAX_FORM_BYTES: usize = 64 * 1024;
+
 #[derive(Clone, Debug, PartialEq)]
 pub enum Payload {
     Text(String),
-    /// More than [`MAX_MESSAGE_BYTES`]; the rest was not read.
+    /// More than [`MAX_MESSAGE_BYTES`], or [`MAX_FORM_BYTES`] where no messages come; the rest was not read.
     TooLarge,
 }
 
@@ -71,6 +75,83 @@ impl Request {
             (key == name).then(|| percent_decode(value))
         })
     }
+
+    /// The body as `application/x-www-form-urlencoded`; None when it was too large or says it is something else.
+    pub fn form(&self) -> Option<Form> {
+        let media_type = self.headers.get("content-type").and_then(|value| value.split(';').next())?;
+        match &self.payload {
+            Payload::Text(text) if media_type.trim().eq_ignore_ascii_case(FORM_TYPE) => {
+                Some(Form::parse(text))
+            }
+            _ => None,
+        }
+    }
+
+    /// The first cookie of this name (RFC 6265 section 5.4).
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        self.headers
+            .get("cookie")?
+            .split(';')
+            .find_map(|pair| pair.trim().split_once('=').filter(|(key, _)| *key == name))
+            .map(|(_, value)| value)
+    }
+
+    /// Who sent it, for budgets only: requests that do not come through Cloudflare share one name.
+    pub fn address(&self) -> &str {
+        self.headers.get("cf-connecting-ip").unwrap_or("unknown")
+    }
+}
+
+pub const FORM_TYPE: &str = "application/x-www-form-urlencoded";
+
+/// Decoded fields of a form or a query, in the order they came.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Form(Vec<(String, String)>);
+
+impl Form {
+    pub fn parse(text: &str) -> Self {
+        let pairs = text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (percent_decode(key), percent_decode(value))
+        });
+        Self(pairs.collect())
+    }
+
+    /// The first value; an empty one counts as absent (RFC 6749 section 3.1).
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(key, value)| key == name && !value.is_empty());
+        found.map(|(_, value)| value.as_str())
+    }
+
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A field that must not be there twice (RFC 6749 section 3.1) and is; `resource` may repeat (RFC 8707).
+    pub fn repeated(&self) -> Option<&str> {
+        let names = self.0.iter().map(|(name, _)| name.as_str()).filter(|name| *name != "resource");
+        names.clone().find(|name| names.clone().filter(|other| other == name).count() > 1)
+    }
+}
+
+/// Everything but the unreserved characters of RFC 3986 section 2.3 as `%XX`.
+pub fn percent_encode(text: &str) -> String {
+    use std::fmt::Write;
+    text.bytes().fold(String::with_capacity(text.len() + 16), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+        out
+    })
+}
+
+/// `name=value&…`, encoded.
+pub fn encode_form(pairs: &[(&str, &str)]) -> String {
+    let encoded: Vec<_> =
+        pairs.iter().map(|(name, value)| format!("{name}={}", percent_encode(value))).collect();
+    encoded.join("&")
 }
 
 /// Decodes `%XX` and `+`; what is not valid UTF-8 afterwards becomes the replacement character.
@@ -125,6 +206,11 @@ impl<S> Response<S> {
         Self { status, headers: vec![("content-type", content_type.into())], body: Body::Text(body) }
     }
 
+    /// 303 See Other: the browser goes there with GET.
+    pub fn see_other(location: impl Into<Cow<'static, str>>) -> Self {
+        Self::empty(303).with("location", location).with("cache-control", "no-store")
+    }
+
     pub fn events(events: LocalBoxStream<'static, String>) -> Self {
         Self { status: 200, headers: Vec::new(), body: Body::Events(events) }
             .with("content-type", "text/event-stream")
@@ -169,6 +255,21 @@ mod tests {
         assert_eq!(headers.get("mcp-name"), Some("x"));
         assert_eq!(headers.get("empty"), Some(""));
         assert_eq!(headers.get("acc"), None);
+    }
+
+    #[test]
+    fn a_form_knows_what_is_absent_and_what_repeats() {
+        let form = Form::parse("a=1&b=&c=x+y%26&resource=r&resource=s");
+        assert_eq!((form.get("a"), form.get("b"), form.get("c")), (Some("1"), None, Some("x y&")));
+        assert_eq!(form.repeated(), None);
+        assert_eq!(Form::parse("a=1&b=2&a=3").repeated(), Some("a"));
+        assert_eq!(encode_form(&[("a", "x y&/"), ("b", "ü")]), "a=x%20y%26%2F&b=%C3%BC");
+        let headers = Headers::from_lines(
+            "cookie: a=1; session=x=y\ncontent-type: Application/x-www-form-urlencoded; charset=utf-8".into(),
+        );
+        let request = Request::new("POST", "http://a/", headers, Payload::Text("q=1".into())).unwrap();
+        assert_eq!((request.cookie("session"), request.cookie("sess")), (Some("x=y"), None));
+        assert_eq!(request.form().unwrap().get("q"), Some("1"));
     }
 
     #[test]

@@ -52,6 +52,10 @@ ids! {
     AssetId,
     /// One personal access token.
     TokenId,
+    /// One authorization a person gave to a client: its code, its family of refresh tokens.
+    GrantId,
+    /// One invitation to a workspace.
+    InvitationId,
 }
 
 /// A person, as the 128-bit hash of the label the sign-in gives (an address, a subject): names the `Account`
@@ -61,7 +65,9 @@ ids! {
 pub struct PersonId(String);
 
 impl PersonId {
+    /// Letter case of an address does not make another person.
     pub fn of(label: &str) -> Self {
+        let label = if label.contains('@') { label.to_lowercase() } else { label.to_owned() };
         let digest = crypto::sha256(format!("person:{label}").as_bytes());
         let mut half = [0; 16];
         half.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
@@ -74,6 +80,13 @@ impl PersonId {
 
     pub fn to_bytes(&self) -> [u8; 16] {
         u128::from_str_radix(&self.0, 16).unwrap_or(0).to_be_bytes()
+    }
+
+    /// From a form: 32 lower-case hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_ours =
+            text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        is_ours.then(|| Self(text.to_owned()))
     }
 
     pub fn as_str(&self) -> &str {
@@ -105,6 +118,7 @@ mod tests {
     fn a_person_round_trips_through_bytes() {
         let person = PersonId::of("ada@example.com");
         assert_eq!(PersonId::from_bytes(person.to_bytes()), person);
-        assert_ne!(PersonId::of("Ada@example.com"), person);
+        assert_eq!(PersonId::of("Ada@Example.com"), person);
+        assert_ne!(PersonId::of("Ada"), PersonId::of("ada"));
     }
 }

@@ -46,24 +46,28 @@
 pub mod crypto;
 pub mod error;
 pub mod http;
+pub mod outbound;
 pub mod units;
 
 pub mod config;
 pub mod time;
 
 pub mod id;
+pub mod origin;
 pub mod platform;
 pub mod sql;
 
+pub mod html;
 pub mod media;
 pub mod page;
 
 pub mod models;
 pub mod oauth;
 pub mod session;
+pub mod sign_in;
+pub mod workspace;
 
 pub mod providers;
-pub mod workspace;
 
 pub mod runs;
 

@@ -55,5 +55,5 @@ pub fn limit(asked: Option<i64>) -> Result<u32, Refusal> {
 }
 
 fn signer<P: Platform>(platform: &P) -> Signer {
-    Signer::derive(platform.config().gateway_secret.reveal().as_bytes(), "cursor")
+    platform.config().signer("cursor")
 }

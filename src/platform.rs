@@ -1,8 +1,9 @@
 //! Everything the gateway may ask of the world: time, randomness, key-value, object storage, Durable
-//! Objects, a log. `edge` implements it on Workers bindings, the tests in memory.
+//! Objects, other servers, rate limits, a log. `edge` implements it on Workers bindings, the tests in memory.
 //! Not for: decisions. Whatever can be decided without the world is decided above this line.
 
 use crate::config::Config;
+use crate::outbound::{FetchFault, Inbound, Outbound};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 use futures::stream::LocalBoxStream;
@@ -44,6 +45,47 @@ pub struct ObjectHead {
     pub content_type: String,
 }
 
+/// What anybody may ask for without a token, and so what is bounded for each caller. Hosted clients such as
+/// claude.ai come from few shared addresses and register again on every connect, so these bounds stop abuse only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Budget {
+    Register,
+    Authorize,
+    Token,
+    SignIn,
+}
+
+impl Budget {
+    pub const ALL: [Self; 4] = [Self::Register, Self::Authorize, Self::Token, Self::SignIn];
+    /// The window that is counted in; the platform takes 10 or 60.
+    pub const PERIOD_SECONDS: u32 = 60;
+
+    /// The binding in `wrangler.toml`.
+    pub fn binding(self) -> &'static str {
+        match self {
+            Self::Register => "REGISTER_BUDGET",
+            Self::Authorize => "AUTHORIZE_BUDGET",
+            Self::Token => "TOKEN_BUDGET",
+            Self::SignIn => "SIGN_IN_BUDGET",
+        }
+    }
+
+    /// Requests in one window with one key; `wrangler.toml` has the same numbers.
+    pub fn per_minute(self) -> u32 {
+        match self {
+            // Five connects a second through one shared address; each registration is kept for some time.
+            Self::Register => 300,
+            // A connect opens the page and comes back to it after the sign-in.
+            Self::Authorize => 1200,
+            // A connect takes one, and every client that stays one more an hour: 300,000 people behind one address.
+            // Guessing a token is hopeless at any rate; this bounds what a broken client can cost.
+            Self::Token => 6000,
+            // Two for each sign-in; the provider behind it counts attempts at passwords.
+            Self::SignIn => 120,
+        }
+    }
+}
+
 pub trait Platform: Clone + 'static {
     /// The platform's own byte stream, passed through without being read.
     type Stream: 'static;
@@ -77,6 +119,13 @@ pub trait Platform: Clone + 'static {
         name: &str,
         after: Option<&str>,
     ) -> Result<LocalBoxStream<'static, String>, Unavailable>;
+
+    /// Asks another server. The caller has checked the URL with `outbound::check`. A redirect is not followed: it
+    /// comes back as it is. Reads at most `max_bytes` of the body, and ends after `millis`, headers and body.
+    async fn fetch(&self, request: Outbound) -> Result<Inbound, FetchFault>;
+    /// Whether `key` has asked less than the budget allows in this window. Counted roughly, by each place the
+    /// gateway runs in: for stopping abuse, never for what must be exact. True when it cannot be told.
+    async fn within_budget(&self, budget: Budget, key: &str) -> bool;
 }
 
 /// The mind of a Durable Object: what it does with a command and when its alarm rings. One object runs in one

@@ -25,6 +25,12 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// `21 November 2026, 07:32 UTC`, for pages.
+    pub fn words(self) -> String {
+        DateTime::from_timestamp_millis(self.0)
+            .map_or_else(String::new, |at| at.format("%-d %B %Y, %H:%M UTC").to_string())
+    }
+
     /// `2026-11-21T07:32:00.000Z`
     pub fn iso(self) -> String {
         DateTime::from_timestamp_millis(self.0)
@@ -41,5 +47,6 @@ mod tests {
         assert_eq!(Timestamp(1_795_246_320_123).iso(), "2026-11-21T07:32:00.123Z");
         assert_eq!(Timestamp(-1).iso(), "1969-12-31T23:59:59.999Z");
         assert_eq!(Timestamp(i64::MAX).iso(), "");
+        assert_eq!(Timestamp(1_795_246_320_123).words(), "21 November 2026, 07:32 UTC");
     }
 }

@@ -1,6 +1,7 @@
 //! The repository's own rules, held by tests that read its files: layers, sizes, names that must agree.
 //! Not for: behaviour. What a rule is for stands where the rule is followed (`src/lib.rs`, `Cargo.toml`).
 
+use atelier::platform::Budget;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
@@ -220,6 +221,28 @@ fn every_binding_in_the_code_is_configured() {
     none(&faults);
 }
 
+/// wrangler.toml has one table for each budget, with the binding, the limit and the period the code knows.
+#[test]
+fn every_budget_is_configured() {
+    let config = read("wrangler.toml");
+    let mut tables: Vec<_> = config
+        .split("[[ratelimits]]\n")
+        .skip(1)
+        .map(|table| table.lines().take_while(|line| !line.is_empty()).collect::<Vec<_>>().join("\n"))
+        .collect();
+    for (budget, namespace) in Budget::ALL.into_iter().zip(1001..) {
+        let wanted = format!(
+            "name = \"{}\"\nnamespace_id = \"{namespace}\"\nsimple = {{ limit = {}, period = {} }}",
+            budget.binding(),
+            budget.per_minute(),
+            Budget::PERIOD_SECONDS
+        );
+        let found = tables.iter().position(|table| *table == wanted);
+        tables.remove(found.unwrap_or_else(|| panic!("wrangler.toml lacks\n[[ratelimits]]\n{wanted}")));
+    }
+    assert!(tables.is_empty(), "budgets that the code does not know:\n{}", tables.join("\n"));
+}
+
 #[test]
 fn versions_that_must_agree_do() {
     let (cargo, setup) = (read("Cargo.toml"), read("scripts/setup"));
@@ -289,31 +312,51 @@ fn every_tool_has_its_file_and_every_file_its_tool() {
     none(&faults);
 }
 
-/// entry.js hands over the headers it lists and no others.
+/// entry.js hands over the headers it lists and no others; at `/mcp` fewer than elsewhere.
 #[test]
 fn every_header_that_is_read_is_handed_over() {
     let entry = read("src/edge/entry.js");
-    let list = entry.split_once("const HEADERS = [").and_then(|(_, rest)| rest.split_once(']')).unwrap().0;
-    let handed: Vec<_> = quoted(list);
+    let list = |name: &str| {
+        let rest = entry.split_once(&format!("\nconst {name} = [")).expect(name).1;
+        quoted(rest.split_once(']').unwrap().0)
+    };
+    let (always, elsewhere, proxied) = (list("HEADERS"), list("PAGE_HEADERS"), list("PROXY_HEADERS"));
     let mut faults = Vec::new();
     let mut seen = 0;
     for (path, text) in files("src", &[".rs"]) {
         if path.contains("/edge/") {
             continue;
         }
+        let is_mcp = path.starts_with("src/mcp/") || path == "src/oauth/bearer.rs";
         let product = text.split("#[cfg(test)]").next().unwrap();
         for (number, line) in code(product) {
             for rest in line.split("headers.get(\"").skip(1) {
                 let name = rest.split('"').next().unwrap();
                 seen += 1;
-                if !handed.contains(&name) {
+                let handed = always.contains(&name)
+                    || proxied.contains(&name)
+                    || (!is_mcp && elsewhere.contains(&name));
+                if !handed {
                     faults.push(format!(
-                        "{path}:{number} reads `{name}`, which src/edge/entry.js does not hand over"
+                        "{path}:{number} reads `{name}`, which src/edge/entry.js does not hand over there"
                     ));
                 }
             }
         }
     }
-    assert!(seen >= handed.len(), "the search finds too little");
+    assert!(seen >= always.len(), "the search finds too little");
     none(&faults);
+}
+
+/// entry.js reads bodies before Rust sees them, so it has the same bounds.
+#[test]
+fn bodies_are_bounded_alike_on_both_sides() {
+    let entry = read("src/edge/entry.js");
+    let http = read("src/http.rs");
+    for name in ["MAX_MESSAGE_BYTES", "MAX_FORM_BYTES"] {
+        let after = |text: &str, key: String| text.split_once(&key)?.1.split(';').next().map(str::to_owned);
+        let bound = after(&entry, format!("\nconst {name} = "));
+        assert_eq!(bound, after(&http, format!("\npub const {name}: usize = ")));
+        assert!(bound.is_some(), "{name}");
+    }
 }

@@ -6,7 +6,8 @@ use crate::error::{Code, Refusal};
 use crate::http::{Payload, Request, Response};
 use crate::id::{PersonId, TokenId, WorkspaceId};
 use crate::oauth::account::{self, Account, NewToken};
-use crate::oauth::{Scopes, bearer, pat};
+use crate::oauth::opaque::{self, Kind};
+use crate::oauth::{Scopes, bearer};
 use crate::platform::{Level, Platform, Unavailable};
 use crate::units::Units;
 use crate::workspace::{self, Command, Role, Workspace};
@@ -74,8 +75,12 @@ async fn create<P: Platform>(platform: &P, request: &Request) -> Result<Value, F
         Some(text) => {
             let id =
                 WorkspaceId::parse(text).ok_or_else(|| Refusal::invalid("`workspace_id` must be a UUID."))?;
-            workspace::ask(platform, &id, Command::AddMember { person: person.clone(), role: Role::Member })
-                .await??;
+            workspace::ask(
+                platform,
+                &id,
+                Command::AddMember { person: person.clone(), role: Role::Member, label: shown(&input) },
+            )
+            .await??;
             id
         }
         None => create_workspace(platform, &input, &person).await?,
@@ -84,11 +89,12 @@ async fn create<P: Platform>(platform: &P, request: &Request) -> Result<Value, F
     platform.ask::<Account>(person.as_str(), joined).await?;
 
     let token_id = TokenId::mint(now, &platform.random());
-    let token = pat::compose(&bearer::signer(platform), &person, &token_id, &platform.random());
+    let kind = Kind::PersonalAccessToken;
+    let token = opaque::compose(platform.config(), kind, &person, token_id.as_str(), &platform.random());
     let expires_at = input.expires_in_days.map(|days| now.plus_seconds(i64::from(days) * 24 * 3600));
     let issued = NewToken {
         token_id: token_id.clone(),
-        hash: pat::hash(&token),
+        hash: opaque::hash(&token),
         name: input
             .name
             .unwrap_or_else(|| "made by the operator".into())
@@ -99,7 +105,11 @@ async fn create<P: Platform>(platform: &P, request: &Request) -> Result<Value, F
         workspace_id: Some(workspace_id.clone()),
         expires_at,
     };
-    platform.ask::<Account>(person.as_str(), account::Command::Issue(issued)).await?;
+    if let account::Reply::Mismatch(why) =
+        platform.ask::<Account>(person.as_str(), account::Command::Issue(issued)).await?
+    {
+        return Err(Refusal::invalid(why).into());
+    }
     platform.log(
         Level::Info,
         "token.issued",
@@ -115,6 +125,11 @@ async fn create<P: Platform>(platform: &P, request: &Request) -> Result<Value, F
     }))
 }
 
+/// What members see of the person.
+fn shown(input: &CreateToken) -> Option<String> {
+    Some(input.person.trim().to_owned())
+}
+
 async fn create_workspace<P: Platform>(
     platform: &P,
     input: &CreateToken,
@@ -124,7 +139,12 @@ async fn create_workspace<P: Platform>(
     let units = amount(input.grant_creative_units.unwrap_or(0.0))?;
     let id = WorkspaceId::mint(platform.now(), &platform.random());
     platform.ask::<Workspace>(id.as_str(), Command::Create { name: label }).await?;
-    workspace::ask(platform, &id, Command::AddMember { person: owner.clone(), role: Role::Owner }).await??;
+    workspace::ask(
+        platform,
+        &id,
+        Command::AddMember { person: owner.clone(), role: Role::Owner, label: shown(input) },
+    )
+    .await??;
     if units != Units::ZERO {
         let grant = Command::Grant { amount: units, by: "operator".into(), note: "first grant".into() };
         workspace::ask(platform, &id, grant).await??;
@@ -151,11 +171,12 @@ pub async fn revoke_token<P: Platform>(
 
 async fn revoke<P: Platform>(platform: &P, request: &Request) -> Result<Value, Fault> {
     let input: RevokeToken = authorized(platform, request)?;
-    let by_token = input.token.as_deref().and_then(|token| pat::parse(&bearer::signer(platform), token));
+    let claimed = |token| opaque::parse(platform.config(), Kind::PersonalAccessToken, token);
+    let by_token = input.token.as_deref().and_then(claimed);
     let by_id =
         input.token_id.as_deref().and_then(TokenId::parse).zip(input.person.as_deref().map(PersonId::of));
     let (token_id, person) = by_token
-        .map(|claimed| (claimed.token_id, claimed.person))
+        .and_then(|claimed| Some((TokenId::parse(&claimed.id)?, claimed.person)))
         .or(by_id)
         .ok_or_else(|| Refusal::invalid("Give `token`, or `token_id` and `person`."))?;
     match platform
@@ -165,7 +186,7 @@ async fn revoke<P: Platform>(platform: &P, request: &Request) -> Result<Value, F
         account::Reply::Done => {
             platform.log(Level::Info, "token.revoked", json!({ "token_id": token_id }));
             let note =
-                format!("It stops spending at once and reading within {} seconds.", bearer::CACHE_SECONDS);
+                format!("It stops spending at once and reading within {} seconds.", bearer::BELIEVE_SECONDS);
             Ok(json!({ "revoked": token_id, "note": note }))
         }
         _ => Err(Refusal::invalid("No such token was ever issued here.")

@@ -6,7 +6,9 @@ import { DurableObject } from "cloudflare:workers";
 import Gateway, * as wasm from "../../build/index.js";
 
 // More than a message may have (http.rs, MAX_MESSAGE_BYTES) is not read.
-const MAX_BODY_BYTES = 4 * 1024 * 1024;
+const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
+// Nor more than a form may have (http.rs, MAX_FORM_BYTES) where no messages come.
+const MAX_FORM_BYTES = 64 * 1024;
 // What the build tool's glue knows of the instance; it makes a new one when an exported class is constructed.
 const state = globalThis.__worker_init_state;
 const serve = Gateway.prototype.serve;
@@ -54,22 +56,22 @@ function guardEvents(answer) {
   return new Response(body, answer);
 }
 
-// Undefined when the body is larger than a message may be.
-async function readBody(request) {
+// Undefined when the body is larger than that.
+async function readBody(request, maxBytes) {
   const length = request.headers.get("content-length");
-  if (length !== null) return Number(length) > MAX_BODY_BYTES ? undefined : new Uint8Array(await request.arrayBuffer());
+  if (length !== null) return Number(length) > maxBytes ? undefined : new Uint8Array(await request.arrayBuffer());
   if (!request.body) return new Uint8Array();
   const chunks = [];
   let size = 0;
   for await (const chunk of request.body) {
     size += chunk.length;
-    if (size > MAX_BODY_BYTES) return undefined;
+    if (size > maxBytes) return undefined;
     chunks.push(chunk);
   }
   return new Uint8Array(await new Blob(chunks).arrayBuffer());
 }
 
-// Every header the gateway reads (tests/tidy.rs holds it): asking for these costs less than walking them all.
+// Every header the gateway reads at /mcp (tests/tidy.rs holds it): asking for these costs less than walking them all.
 const HEADERS = [
   "accept",
   "authorization",
@@ -83,11 +85,29 @@ const HEADERS = [
   "origin",
   "range",
 ];
+// Beside them, what is read everywhere else: pages, forms, OAuth.
+const PAGE_HEADERS = ["cf-connecting-ip", "content-type", "cookie", "referer", "sec-fetch-site", "user-agent"];
+// Beside them, what is read everywhere when the operator trusts a proxy to have written it.
+const PROXY_HEADERS = ["cf-connecting-ip", "x-forwarded-host", "x-forwarded-proto"];
 
-function headOf(request) {
+const joined = (...lists) => [...new Set(lists.flat())];
+const HEADERS_ELSEWHERE = joined(HEADERS, PAGE_HEADERS);
+const PROXIED_HEADERS = joined(HEADERS, PROXY_HEADERS);
+const PROXIED_HEADERS_ELSEWHERE = joined(HEADERS, PAGE_HEADERS, PROXY_HEADERS);
+
+function namesFor(isMcp, env) {
+  const trusts = typeof env.TRUSTED_PROXIES === "string" && env.TRUSTED_PROXIES !== "";
+  if (trusts) return isMcp ? PROXIED_HEADERS : PROXIED_HEADERS_ELSEWHERE;
+  return isMcp ? HEADERS : HEADERS_ELSEWHERE;
+}
+
+// Where the path begins; cheaper than a URL object. The longer scheme's `://` ends at 8, and no host is empty.
+const pathOf = (url) => url.indexOf("/", 8);
+
+function headOf(request, names) {
   let head = `${request.method} ${request.url}`;
   const headers = request.headers;
-  for (const name of HEADERS) {
+  for (const name of names) {
     const value = headers.get(name);
     if (value !== null) head += `\n${name}: ${value}`;
   }
@@ -98,11 +118,15 @@ const reads = (method) => method === "POST" || method === "PUT" || method === "P
 
 export default {
   async fetch(request, env, ctx) {
-    const body = reads(request.method) ? await readBody(request) : new Uint8Array();
+    const url = request.url;
+    const path = pathOf(url);
+    const isMcp = url.startsWith("/mcp", path) && (url.length === path + 4 || url[path + 4] === "?");
+    const maxBytes = isMcp || url.startsWith("/api/", path) ? MAX_MESSAGE_BYTES : MAX_FORM_BYTES;
+    const body = reads(request.method) ? await readBody(request, maxBytes) : new Uint8Array();
     try {
       // Constructing the class is how the glue is asked for a new instance.
       if (state.criticalError) new Gateway(ctx, env);
-      const answer = serve(headOf(request), body, env);
+      const answer = serve(headOf(request, namesFor(isMcp, env)), body, env);
       return guardEvents(answer instanceof Promise ? await guard(() => answer) : answer);
     } catch (error) {
       die(error);
@@ -139,3 +163,4 @@ export const AccountObject = guarded(wasm.AccountObject);
 export const WorkspaceObject = guarded(wasm.WorkspaceObject);
 export const RunObject = guarded(wasm.RunObject);
 export const SessionObject = guarded(wasm.SessionObject);
+export const ClientsObject = guarded(wasm.ClientsObject);

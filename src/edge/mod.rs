@@ -4,6 +4,8 @@
 //! `entry.js` is the module the runtime loads. It hands a request over as two values (head and body) and gets a
 //! `Response` back: every further crossing between JavaScript and Wasm costs more than what it would carry.
 
+mod budget;
+mod fetch;
 mod listen;
 mod objects;
 mod platform;

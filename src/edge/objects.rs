@@ -4,6 +4,7 @@ use super::listen::AFTER_HEADER;
 use super::platform::{Workers, unavailable};
 use super::sql::{self, SqlStorage};
 use crate::oauth::account::Account;
+use crate::oauth::clients::Clients;
 use crate::platform::{Entity, Level, Platform, Storage, Unavailable};
 use crate::runs::Run;
 use crate::session::Session;
@@ -147,4 +148,5 @@ objects! {
     WorkspaceObject: Workspace,
     RunObject: Run,
     SessionObject: Session,
+    ClientsObject: Clients,
 }

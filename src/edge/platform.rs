@@ -1,9 +1,10 @@
 //! `Platform` on Workers bindings.
 
-use super::listen;
 use super::sleep::Sleep;
+use super::{budget, fetch, listen};
 use crate::config::Config;
-use crate::platform::{ByteRange, Entity, Level, ObjectHead, Platform, Unavailable};
+use crate::outbound::{FetchFault, Inbound, Outbound};
+use crate::platform::{Budget, ByteRange, Entity, Level, ObjectHead, Platform, Unavailable};
 use crate::time::Timestamp;
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
@@ -189,6 +190,14 @@ impl Platform for Workers {
         after: Option<&str>,
     ) -> Result<LocalBoxStream<'static, String>, Unavailable> {
         listen::connect(self.object(E::BINDING, name)?, OBJECT_URL, after).await
+    }
+
+    async fn fetch(&self, request: Outbound) -> Result<Inbound, FetchFault> {
+        fetch::fetch(request).await
+    }
+
+    async fn within_budget(&self, budget: Budget, key: &str) -> bool {
+        budget::is_within(&self.env, budget, key).await
     }
 }
 

@@ -4,13 +4,21 @@
 const hasNoBody = (status) => status === 204 || status === 304;
 
 function headersOf(head) {
-  // A plain object: the runtime reads it faster than it fills a Headers, and no answer repeats a name.
+  // A plain object: the runtime reads it faster than it fills a Headers, and only cookies repeat their name.
   const headers = {};
+  let cookies;
   for (const line of head.split("\n")) {
     const colon = line.indexOf(": ");
-    if (colon > 0) headers[line.slice(0, colon)] = line.slice(colon + 2);
+    if (colon <= 0) continue;
+    const name = line.slice(0, colon);
+    const value = line.slice(colon + 2);
+    if (name === "set-cookie") (cookies ??= []).push(value);
+    else headers[name] = value;
   }
-  return headers;
+  if (cookies === undefined) return headers;
+  const all = new Headers(headers);
+  for (const cookie of cookies) all.append("set-cookie", cookie);
+  return all;
 }
 
 export function respond(status, head, body) {
@@ -20,9 +28,8 @@ export function respond(status, head, body) {
 }
 
 export function respondWithStream(status, head, stream) {
-  const headers = headersOf(head);
-  const response = new Response(stream, { status, headers });
+  const response = new Response(stream, { status, headers: headersOf(head) });
   // Events are made by Wasm as they go out; entry.js watches over them.
-  response.isLive = headers["content-type"] === "text/event-stream";
+  response.isLive = response.headers.get("content-type") === "text/event-stream";
   return response;
 }

@@ -58,12 +58,7 @@ pub async fn tool<P: Platform>(
         return methods::reply(&exchange, &id, Err(RpcError::params(why)));
     };
     if !exchange.caller.scopes.has_all(entry.scopes) {
-        return Reply::Http(lacks_scope(
-            &exchange.caller,
-            entry.scopes,
-            &exchange.origin,
-            &exchange.request_id,
-        ));
+        return Reply::Http(lacks_scope(&exchange, entry.scopes, &id));
     }
     let token = progress_token(&params);
     run(exchange, id, move |exchange, id, stream| {
@@ -159,7 +154,8 @@ fn finish<P: Platform>(exchange: &Exchange<P>, outcome: Outcome) -> Reply<P::Str
     match outcome {
         Outcome::Message { status, body } => Reply::Json { status, body, session: None },
         Outcome::Denied(denied) => {
-            Reply::Http(refuse(&exchange.platform, &denied, &exchange.origin, &exchange.request_id))
+            let Exchange { platform, origin, query, request_id, .. } = exchange;
+            Reply::Http(refuse(platform, &denied, origin, query, request_id))
         }
     }
 }

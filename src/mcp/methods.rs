@@ -78,9 +78,7 @@ where
         Err(Refused::Rpc(error)) => {
             Reply::Json { status: exchange.era.status(&error), body: error.response(Some(id)), session: None }
         }
-        Err(Refused::Scope(needed)) => {
-            Reply::Http(lacks_scope(&exchange.caller, needed, &exchange.origin, &exchange.request_id))
-        }
+        Err(Refused::Scope(needed)) => Reply::Http(lacks_scope(exchange, needed, id)),
     }
 }
 

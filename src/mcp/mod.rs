@@ -40,6 +40,8 @@ pub struct Exchange<P: Platform> {
     pub session: Option<Rc<SessionId>>,
     /// The public origin.
     pub origin: Rc<str>,
+    /// What the connector URL narrows by, as it came.
+    pub query: Rc<str>,
     pub request_id: Rc<str>,
     pub selection: Rc<Selection>,
     /// What the client said it can do, in this request or when its session began.

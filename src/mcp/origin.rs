@@ -2,21 +2,13 @@
 
 use crate::config::Config;
 use crate::http::{Request, Response};
+use crate::origin::{host, is_loopback};
 
 /// Request headers a browser client sends; the discovery documents are preflighted with the version header.
 const ALLOW_HEADERS: &str = "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Session-Id, Last-Event-ID";
 const EXPOSE_HEADERS: &str = "WWW-Authenticate, Mcp-Session-Id, X-Request-Id, Retry-After";
 /// Browsers cap it at two hours anyway.
 const PREFLIGHT_SECONDS: &str = "7200";
-
-/// The origin under which the world knows this gateway.
-pub fn public<'a>(config: &'a Config, request: &'a Request) -> &'a str {
-    match config.public_url.as_deref() {
-        // On loopback the port in use may differ from the configured one (a proxy, a tunnel).
-        Some(url) if !is_loopback(url) => url,
-        _ => &request.origin,
-    }
-}
 
 /// Why a request must not be served to whoever sent it; None when it may.
 pub fn refusal(config: &Config, request: &Request) -> Option<&'static str> {
@@ -57,41 +49,5 @@ pub fn share<S>(request: &Request, response: Response<S>) -> Response<S> {
             .with("access-control-allow-origin", origin.to_owned())
             .with("access-control-expose-headers", EXPOSE_HEADERS)
             .with("vary", "Origin"),
-    }
-}
-
-fn host(origin: &str) -> &str {
-    origin.split("://").nth(1).unwrap_or_default()
-}
-
-pub fn is_loopback(origin: &str) -> bool {
-    let authority = host(origin);
-    let name = match authority.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => authority,
-    };
-    matches!(name, "localhost" | "127.0.0.1" | "[::1]")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn knows_loopback_and_its_impostors() {
-        for origin in
-            ["http://localhost", "http://127.0.0.1:8787", "http://[::1]:1", "https://localhost:3000"]
-        {
-            assert!(is_loopback(origin), "{origin}");
-        }
-        for origin in [
-            "http://localhost.evil.example",
-            "http://127.0.0.1.evil.example",
-            "null",
-            "http://evil.example:127",
-            "http://evil@localhost",
-        ] {
-            assert!(!is_loopback(origin), "{origin}");
-        }
     }
 }

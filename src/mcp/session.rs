@@ -105,5 +105,5 @@ fn mark(session: &SessionId) -> String {
 }
 
 fn signer<P: Platform>(platform: &P) -> Signer {
-    Signer::derive(platform.config().gateway_secret.reveal().as_bytes(), "session")
+    platform.config().signer("session")
 }

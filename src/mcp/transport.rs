@@ -7,9 +7,10 @@ use super::session::{self, SessionId};
 use super::{ClientCapabilities, Exchange, Selection, ask, call, legacy, methods, origin};
 use crate::error::{Code, Refusal};
 use crate::http::{MAX_MESSAGE_BYTES, Payload, Request, Response};
+use crate::oauth::Scope;
 use crate::oauth::bearer::{self, Denied};
-use crate::oauth::{Caller, Scope};
 use crate::platform::{Level, Platform};
+use crate::tools::ToolResult;
 use serde_json::{Value, json};
 use std::rc::Rc;
 
@@ -36,9 +37,9 @@ pub async fn serve<P: Platform>(platform: &P, request: &Request, request_id: &st
     if request.method == "OPTIONS" {
         return origin::share(request, origin::preflight());
     }
-    let public = origin::public(platform.config(), request);
+    let public = crate::origin::public(platform.config(), request);
     let response = match bearer::authenticate(platform, request).await {
-        Err(denied) => refuse(platform, &denied, public, request_id),
+        Err(denied) => refuse(platform, &denied, public, &request.query, request_id),
         Ok(caller) => {
             let base = Exchange {
                 platform: platform.clone(),
@@ -46,6 +47,7 @@ pub async fn serve<P: Platform>(platform: &P, request: &Request, request_id: &st
                 era: Era::V2025_03_26,
                 session: None,
                 origin: public.into(),
+                query: request.query.as_str().into(),
                 request_id: request_id.into(),
                 selection: Rc::new(Selection::of(request)),
                 client: ClientCapabilities::default(),
@@ -72,6 +74,7 @@ pub fn refuse<P: Platform>(
     platform: &P,
     denied: &Denied,
     public: &str,
+    query: &str,
     request_id: &str,
 ) -> Response<P::Stream> {
     let message = match denied {
@@ -90,16 +93,23 @@ pub fn refuse<P: Platform>(
     };
     let refusal = Refusal::new(Code::Unauthenticated, message)
         .next("Send Authorization: Bearer with a valid token of this gateway.");
-    bearer::unauthorized(denied, public, refusal.envelope(request_id).to_string())
+    bearer::unauthorized(denied, public, query, refusal.envelope(request_id).to_string())
 }
 
-/// 403 that names every scope the operation needs.
-pub fn lacks_scope<S>(caller: &Caller, needed: &[Scope], public: &str, request_id: &str) -> Response<S> {
+/// 403 that names every scope the operation needs. Its body is a result too, because ChatGPT takes the challenge out of
+/// a result's `_meta` and not from the header (developers.openai.com/apps-sdk/build/auth).
+pub fn lacks_scope<P: Platform>(exchange: &Exchange<P>, needed: &[Scope], id: &Value) -> Response<P::Stream> {
+    let caller = &exchange.caller;
     let lacking: Vec<_> =
         needed.iter().filter(|scope| !caller.scopes.has(**scope)).map(|scope| scope.as_str()).collect();
     let refusal = Refusal::new(Code::Forbidden, format!("The token lacks the scope {}.", lacking.join(", ")))
-        .next("Connect again with a token that has it.");
-    bearer::insufficient_scope(caller, needed, public, refusal.envelope(request_id).to_string())
+        .next("Connect again and allow it, or use a token that has it.");
+    let challenge = bearer::step_up(caller, needed, &exchange.origin, &exchange.query);
+    let mut result = ToolResult::refused(&refusal, &exchange.request_id);
+    if let Some(Value::Object(meta)) = &mut result.meta {
+        meta.insert("mcp/www_authenticate".into(), json!([challenge]));
+    }
+    bearer::insufficient_scope(challenge, call::respond(exchange, id, result))
 }
 
 /// A client must list both types. One that takes anything, or does not say, may get either; one that lists only

@@ -1,13 +1,21 @@
 //! `Authorization: Bearer …` (RFC 6750) to a [`Caller`], or the challenge that tells a client how to get one.
 //! The only maker of a `Caller`.
 //! Not for: scopes of single tools (`tools`) or membership of workspaces (`workspace`).
+//!
+//! An access token is checked by its signature alone while it is younger than [`BELIEVE_SECONDS`]; after that, and for
+//! personal access tokens always, the person's `Account` object is asked once in that time and isolate, so that a
+//! revoked token stops reading within it.
 
+use super::access;
 use super::account::{self, Account, Grant};
-use super::pat::{self, Claimed};
+use super::discovery;
+use super::jwt::JwtFault;
+use super::opaque::{self, Kind};
 use super::scope::{Scope, Scopes};
-use crate::crypto::{self, Signer};
+use crate::crypto;
 use crate::http::{Request, Response};
-use crate::id::{PersonId, TokenId, WorkspaceId};
+use crate::id::{GrantId, PersonId, TokenId, WorkspaceId};
+use crate::origin;
 use crate::platform::{Platform, Unavailable};
 use crate::time::Timestamp;
 use std::cell::RefCell;
@@ -18,23 +26,31 @@ use std::rc::Rc;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Caller {
     pub person: PersonId,
-    pub token_id: TokenId,
     pub scopes: Scopes,
     /// The one workspace this token is for; None when it may name any the person belongs to.
     pub workspace: Option<WorkspaceId>,
-    hash: String,
+    credential: Credential,
 }
 
-/// How long a verified token may read without asking its `Account` again: the bound on how long a revoked
+/// What the `Account` object is asked about.
+#[derive(Clone, Debug, PartialEq)]
+enum Credential {
+    Personal { token_id: TokenId, hash: String },
+    Granted(GrantId),
+}
+
+/// How long a verified token may read without its `Account` being asked again: the bound on how long a revoked
 /// one still reads. Whatever spends calls [`confirm`] and notices at once.
-pub const CACHE_SECONDS: i64 = 60;
+pub const BELIEVE_SECONDS: i64 = 60;
 /// Callers kept per isolate, about 300 bytes each. Only verified tokens get in, so this bounds memory, not abuse.
 const CACHE_ENTRIES: usize = 2048;
-/// `atl_pat_` tokens are 86 characters; anything much longer is not ours and is not hashed.
-const MAX_TOKEN_CHARS: usize = 512;
+/// An access token with every scope has about 1,100 characters; anything much longer is not ours and is not hashed.
+const MAX_TOKEN_CHARS: usize = 4096;
 
 struct Cached {
     caller: Rc<Caller>,
+    /// Under which origin it was verified: one isolate may serve several.
+    issuer: String,
     fresh_until: Timestamp,
 }
 
@@ -68,41 +84,85 @@ pub async fn authenticate<P: Platform>(platform: &P, request: &Request) -> Resul
         return Err(Denied::Invalid("The Authorization header must use the Bearer scheme."));
     }
     let token = token.trim();
-    if token.len() > MAX_TOKEN_CHARS || !token.starts_with(pat::PREFIX) {
+    let is_personal = token.starts_with(Kind::PersonalAccessToken.prefix());
+    let is_access = token.starts_with(access::PREFIX);
+    if token.len() > MAX_TOKEN_CHARS || !(is_personal || is_access) {
         return Err(Denied::Invalid(
-            "This is not a token of this gateway; personal access tokens start with atl_pat_.",
+            "This is not a token of this gateway; access tokens start with atl_oat_, personal access tokens with atl_pat_.",
         ));
     }
+    let issuer = origin::public(platform.config(), request);
+    let key = crypto::sha256(token.as_bytes());
     let now = platform.now();
-    if let Some(caller) = cached(token, now) {
+    if let Some(caller) = cached(&key, issuer, now) {
         return Ok(caller);
     }
-    let claimed = pat::parse(&signer(platform), token)
-        .ok_or(Denied::Invalid("The token is mistyped, cut short or from another gateway."))?;
-    let grant = verify(platform, &claimed.person, &claimed.token_id, &claimed.hash).await?;
-    Ok(remember(token, now, claimed, grant))
+    let (caller, fresh_until) =
+        if is_access { granted(platform, issuer, token).await? } else { personal(platform, token).await? };
+    Ok(remember(key, issuer, now, caller, fresh_until))
+}
+
+async fn personal<P: Platform>(platform: &P, token: &str) -> Result<(Caller, Timestamp), Denied> {
+    let mistyped = Denied::Invalid("The token is mistyped, cut short or from another gateway.");
+    let claimed =
+        opaque::parse(platform.config(), Kind::PersonalAccessToken, token).ok_or(mistyped.clone())?;
+    let token_id = TokenId::parse(&claimed.id).ok_or(mistyped)?;
+    let credential = Credential::Personal { token_id, hash: opaque::hash(token) };
+    let grant = ask(platform, &claimed.person, &credential).await?;
+    let full = platform.now().plus_seconds(BELIEVE_SECONDS);
+    let fresh_until = grant.expires_at.map_or(full, |at| at.min(full));
+    let Grant { scopes, workspace_id: workspace, .. } = grant;
+    Ok((Caller { person: claimed.person, scopes, workspace, credential }, fresh_until))
+}
+
+async fn granted<P: Platform>(
+    platform: &P,
+    issuer: &str,
+    token: &str,
+) -> Result<(Caller, Timestamp), Denied> {
+    let claims = access::verify(platform, issuer, &discovery::resource(issuer), token).map_err(|fault| {
+        Denied::Invalid(match fault {
+            JwtFault::Expired => "The access token has expired. Refresh it.",
+            JwtFault::Audience | JwtFault::Issuer => {
+                "The access token was made for another address of this gateway, or for another server."
+            }
+            JwtFault::UnknownKey | JwtFault::Signature => {
+                "The access token is mistyped, cut short or from another gateway."
+            }
+            _ => "The access token cannot be read.",
+        })
+    })?;
+    let person = PersonId::parse(&claims.sub).ok_or(Denied::Invalid("The access token cannot be read."))?;
+    let credential = Credential::Granted(claims.gid);
+    let now = platform.now();
+    let issued = Timestamp(claims.iat.saturating_mul(1000));
+    let mut believed_until = issued.plus_seconds(BELIEVE_SECONDS);
+    // A token so young cannot have been revoked for longer than any isolate may not know it.
+    if believed_until <= now {
+        ask(platform, &person, &credential).await?;
+        believed_until = now.plus_seconds(BELIEVE_SECONDS);
+    }
+    let expires_at = Timestamp(claims.exp.saturating_mul(1000));
+    let scopes = Scopes::known(&claims.scope);
+    Ok((Caller { person, scopes, workspace: Some(claims.wid), credential }, believed_until.min(expires_at)))
 }
 
 /// Asks the `Account` again, past the cache: for everything that spends, publishes or uploads.
 pub async fn confirm<P: Platform>(platform: &P, caller: &Caller) -> Result<(), Denied> {
-    let outcome = verify(platform, &caller.person, &caller.token_id, &caller.hash).await;
+    let outcome = ask(platform, &caller.person, &caller.credential).await;
     if outcome.is_err() {
-        CACHE.with_borrow_mut(|cache| cache.retain(|_, kept| kept.caller.token_id != caller.token_id));
+        CACHE.with_borrow_mut(|cache| cache.retain(|_, kept| kept.caller.credential != caller.credential));
     }
     outcome.map(|_| ())
 }
 
-pub fn signer<P: Platform>(platform: &P) -> Signer {
-    Signer::derive(platform.config().gateway_secret.reveal().as_bytes(), "personal access token")
-}
-
-async fn verify<P: Platform>(
-    platform: &P,
-    person: &PersonId,
-    token_id: &TokenId,
-    hash: &str,
-) -> Result<Grant, Denied> {
-    let command = account::Command::Verify { token_id: token_id.clone(), hash: hash.to_owned() };
+async fn ask<P: Platform>(platform: &P, person: &PersonId, credential: &Credential) -> Result<Grant, Denied> {
+    let command = match credential {
+        Credential::Personal { token_id, hash } => {
+            account::Command::Verify { token_id: token_id.clone(), hash: hash.clone() }
+        }
+        Credential::Granted(grant_id) => account::Command::VerifyGrant { grant_id: grant_id.clone() },
+    };
     match platform.ask::<Account>(person.as_str(), command).await? {
         account::Reply::Valid(grant) => Ok(grant),
         account::Reply::Expired => Err(Denied::Invalid("The token has expired. Ask for a new one.")),
@@ -111,62 +171,58 @@ async fn verify<P: Platform>(
     }
 }
 
-fn cached(token: &str, now: Timestamp) -> Option<Rc<Caller>> {
-    let key = crypto::sha256(token.as_bytes());
+fn cached(key: &[u8; 32], issuer: &str, now: Timestamp) -> Option<Rc<Caller>> {
     CACHE.with_borrow(|cache| {
-        cache.get(&key).filter(|kept| kept.fresh_until > now).map(|kept| kept.caller.clone())
+        cache
+            .get(key)
+            .filter(|kept| kept.fresh_until > now && kept.issuer == issuer)
+            .map(|kept| kept.caller.clone())
     })
 }
 
-fn remember(token: &str, now: Timestamp, claimed: Claimed, grant: Grant) -> Rc<Caller> {
-    let caller = Rc::new(Caller {
-        person: claimed.person,
-        token_id: claimed.token_id,
-        scopes: grant.scopes,
-        workspace: grant.workspace_id,
-        hash: claimed.hash,
-    });
-    let full = now.plus_seconds(CACHE_SECONDS);
-    let fresh_until = grant.expires_at.map_or(full, |at| at.min(full));
+fn remember(
+    key: [u8; 32],
+    issuer: &str,
+    now: Timestamp,
+    caller: Caller,
+    fresh_until: Timestamp,
+) -> Rc<Caller> {
+    let caller = Rc::new(caller);
     CACHE.with_borrow_mut(|cache| {
         cache.retain(|_, kept| kept.fresh_until > now);
         if cache.len() >= CACHE_ENTRIES {
             cache.pop_first();
         }
-        cache.insert(crypto::sha256(token.as_bytes()), Cached { caller: caller.clone(), fresh_until });
+        cache.insert(key, Cached { caller: caller.clone(), issuer: issuer.to_owned(), fresh_until });
     });
     caller
 }
 
-/// 401 with the challenge of RFC 6750 section 3 and RFC 9728 section 5.1; `origin` is the public one.
-pub fn unauthorized<S>(denied: &Denied, origin: &str, body: String) -> Response<S> {
+/// 401 with the challenge of RFC 6750 section 3 and RFC 9728 section 5.1; `query` is what the connector URL narrows by.
+pub fn unauthorized<S>(denied: &Denied, origin: &str, query: &str, body: String) -> Response<S> {
     let error = match denied {
         Denied::Invalid(why) => format!(", error=\"invalid_token\", error_description=\"{why}\""),
         _ => String::new(),
     };
-    let challenge =
-        format!("Bearer resource_metadata=\"{}\", scope=\"{}\"{error}", metadata_url(origin), Scopes::all());
+    let url = discovery::metadata_url(origin, query);
+    let challenge = format!("Bearer resource_metadata=\"{url}\", scope=\"{}\"{error}", Scopes::all());
     Response::json(401, body).with("www-authenticate", challenge).with("cache-control", "no-store")
 }
 
-/// 403 that starts a step-up: every scope the operation needs and every one the token already has, in one
-/// challenge, because older clients ask for exactly what the challenge lists.
-pub fn insufficient_scope<S>(caller: &Caller, needed: &[Scope], origin: &str, body: String) -> Response<S> {
+/// The challenge of a step-up (RFC 6750 section 3.1): every scope the operation needs and every one the token already
+/// has, at once, because older clients ask for exactly what the challenge lists.
+pub fn step_up(caller: &Caller, needed: &[Scope], origin: &str, query: &str) -> String {
     let wanted: Scopes =
         Scope::ALL.iter().copied().filter(|s| caller.scopes.has(*s) || needed.contains(s)).collect();
-    let challenge = format!(
+    let lacking: Vec<_> = needed.iter().filter(|s| !caller.scopes.has(**s)).map(|s| s.as_str()).collect();
+    format!(
         "Bearer error=\"insufficient_scope\", scope=\"{wanted}\", resource_metadata=\"{}\", error_description=\"The token lacks {}.\"",
-        metadata_url(origin),
-        needed
-            .iter()
-            .filter(|s| !caller.scopes.has(**s))
-            .map(|s| s.as_str())
-            .collect::<Vec<_>>()
-            .join(" and "),
-    );
-    Response::json(403, body).with("www-authenticate", challenge).with("cache-control", "no-store")
+        discovery::metadata_url(origin, query),
+        lacking.join(" and "),
+    )
 }
 
-fn metadata_url(origin: &str) -> String {
-    format!("{origin}/.well-known/oauth-protected-resource/mcp")
+/// 403 that starts a step-up.
+pub fn insufficient_scope<S>(challenge: String, body: String) -> Response<S> {
+    Response::json(403, body).with("www-authenticate", challenge).with("cache-control", "no-store")
 }

@@ -61,6 +61,24 @@ impl Scopes {
         scopes.iter().all(|scope| self.has(*scope))
     }
 
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Those in both.
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Those of a client's request that exist here; `offline_access`, `openid` and the like are not ours to refuse.
+    pub fn known(text: &str) -> Self {
+        text.split_ascii_whitespace().filter_map(Scope::parse).collect()
+    }
+
+    pub fn iter(self) -> impl Iterator<Item = Scope> {
+        Scope::ALL.iter().copied().filter(move |scope| self.has(*scope))
+    }
+
     /// Err: the word that is not a scope.
     pub fn parse(text: &str) -> Result<Self, String> {
         text.split_ascii_whitespace().map(|word| Scope::parse(word).ok_or_else(|| word.to_owned())).collect()
@@ -94,6 +112,34 @@ impl<'de> Deserialize<'de> for Scopes {
     }
 }
 
+/// What a personal access token is usually made for.
+pub fn preset(name: &str) -> Option<Scopes> {
+    use Scope::{
+        ConnectionsRead, MediaRead, ProjectsRead, StoriesPublish, StoriesRead, TemplatesRead, WorkspacesRead,
+    };
+    let publish = [
+        WorkspacesRead,
+        ProjectsRead,
+        TemplatesRead,
+        ConnectionsRead,
+        StoriesRead,
+        StoriesPublish,
+        MediaRead,
+    ];
+    match name {
+        // Publishing and telling other machines have to be asked for by name.
+        "agent" => {
+            let reaches_out = |scope: &Scope| matches!(scope, Scope::StoriesPublish | Scope::WebhooksWrite);
+            Some(Scope::ALL.iter().copied().filter(|scope| !reaches_out(scope)).collect())
+        }
+        "read_only" => {
+            Some(Scope::ALL.iter().copied().filter(|scope| scope.as_str().ends_with(":read")).collect())
+        }
+        "publish_only" => Some(publish.into_iter().collect()),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,5 +151,9 @@ mod tests {
         assert!(some.has_all(&[Scope::ForgeRead, Scope::ModelsRead]) && !some.has(Scope::ForgeExecute));
         assert_eq!(Scopes::parse(&Scopes::all().to_string()), Ok(Scopes::all()));
         assert_eq!(Scopes::parse("forge:read admin"), Err("admin".into()));
+        assert_eq!(Scopes::known("offline_access forge:read openid").to_string(), "forge:read");
+        let published = preset("publish_only").unwrap();
+        assert!(published.has(Scope::StoriesPublish) && !published.has(Scope::ForgeExecute));
+        assert!(!preset("read_only").unwrap().has(Scope::MediaWrite) && preset("other").is_none());
     }
 }

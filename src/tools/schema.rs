@@ -8,6 +8,9 @@ use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
 pub fn describe<T: Tool>() -> Value {
+    // ChatGPT reads these from either place (developers.openai.com/apps-sdk/reference); no model sees them.
+    let scopes: Vec<_> = T::SCOPES.iter().map(|scope| scope.as_str()).collect();
+    let security = json!([{ "type": "oauth2", "scopes": scopes }]);
     json!({
         "name": T::NAME,
         "title": T::TITLE,
@@ -21,6 +24,8 @@ pub fn describe<T: Tool>() -> Value {
             "idempotentHint": T::HINTS.idempotent,
             "openWorldHint": T::HINTS.open_world,
         },
+        "securitySchemes": security,
+        "_meta": { "securitySchemes": security },
     })
 }
 

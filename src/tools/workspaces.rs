@@ -102,7 +102,7 @@ impl WorkspaceView {
         format!(
             "{} ({}): {} Creative Units free, {} reserved, {} spent; {} of {} runs under way. workspace_id {}",
             self.name,
-            if self.role == Role::Owner { "owner" } else { "member" },
+            self.role.as_str(),
             self.balance_creative_units,
             self.reserved_creative_units,
             self.spent_creative_units,

@@ -151,5 +151,5 @@ pub enum LinkFault {
 }
 
 fn signer<P: Platform>(platform: &P) -> Signer {
-    Signer::derive(platform.config().gateway_secret.reveal().as_bytes(), "asset link")
+    platform.config().signer("asset link")
 }

@@ -5,22 +5,25 @@
 //! | table | what a row is |
 //! |---|---|
 //! | `workspace` | the one row: name, granted, balance, reserved, spent (thousandths of a unit) |
-//! | `members` | a person and their role |
+//! | `members` | a person, their role and the address they signed in with |
+//! | `invitations` | one to somebody who has not answered yet |
 //! | `ledger` | one change of money, append-only; (`run_id`, `kind`) is unique |
 //! | `runs` | one run as lists show it |
 //! | `assets` | one stored file |
 
 pub mod ledger;
 pub mod media;
+pub mod members;
 pub mod runs;
 
 use crate::error::{Code, Refusal};
-use crate::id::{AssetId, PersonId, RunId, WorkspaceId};
+use crate::id::{AssetId, InvitationId, PersonId, RunId, WorkspaceId};
 use crate::platform::{Entity, Platform, Storage, Unavailable};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 use crate::units::Units;
 pub use media::Asset;
+pub use members::{Invited, Member};
 pub use runs::{Admission, RunRow, RunStatus, Settlement};
 use serde::{Deserialize, Serialize};
 
@@ -34,9 +37,43 @@ pub enum Command {
     Create {
         name: String,
     },
+    /// Whether it was ever created.
+    Exists,
+    /// `label`: the address, where it is known.
     AddMember {
         person: PersonId,
         role: Role,
+        label: Option<String>,
+    },
+    /// By an owner; None removes. The last owner stays one.
+    SetRole {
+        by: PersonId,
+        person: PersonId,
+        role: Option<Role>,
+    },
+    Members {
+        by: PersonId,
+    },
+    Invite {
+        by: PersonId,
+        invited: Invited,
+    },
+    /// Makes the invited person a member, once.
+    Accept {
+        invitation_id: InvitationId,
+        person: PersonId,
+        label: String,
+    },
+    /// By an owner, or by the person who was invited.
+    Withdraw {
+        by: PersonId,
+        invitation_id: InvitationId,
+    },
+    /// By an owner.
+    GrantBy {
+        by: PersonId,
+        amount: Units,
+        note: String,
     },
     Grant {
         amount: Units,
@@ -69,6 +106,24 @@ pub enum Command {
 pub enum Role {
     Owner,
     Member,
+    /// Sees everything, spends nothing.
+    Viewer,
+}
+
+impl Role {
+    pub const ALL: &'static [Role] = &[Role::Owner, Role::Member, Role::Viewer];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Owner => "owner",
+            Role::Member => "member",
+            Role::Viewer => "viewer",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|role| role.as_str() == text)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -98,6 +153,12 @@ pub enum Reply {
         released: Units,
     },
     Assets(Vec<Asset>),
+    Members {
+        members: Vec<Member>,
+        invited: Vec<Invited>,
+    },
+    /// Whose invitation was withdrawn.
+    Withdrawn(PersonId),
     Missing(Vec<AssetId>),
     Refused(Box<Refusal>),
 }
@@ -131,20 +192,30 @@ fn apply(sql: &impl Sql, now: Timestamp, command: Command) -> Result<Reply, SqlE
     }
     match command {
         Command::Create { .. } => Ok(Reply::Done),
-        Command::AddMember { person, role } => {
-            let role = role_text(role);
-            let bindings = [person.as_str().into(), role.into(), now.into()];
-            sql.query("INSERT OR REPLACE INTO members (person, role, added_at) VALUES (?, ?, ?)", &bindings)?;
-            Ok(Reply::Done)
+        Command::Exists => Ok(Reply::Done),
+        Command::AddMember { person, role, label } => members::add(sql, now, &person, role, label.as_deref()),
+        Command::SetRole { by, person, role } => as_owner(sql, &by, || members::set_role(sql, &person, role)),
+        Command::Members { by } => as_member(sql, &by, |role| members::list(sql, now, role)),
+        Command::Invite { by, invited } => as_owner(sql, &by, || members::invite(sql, now, &invited)),
+        Command::Accept { invitation_id, person, label } => {
+            members::accept(sql, now, &invitation_id, &person, &label)
         }
+        Command::Withdraw { by, invitation_id } => members::withdraw(sql, &by, &invitation_id),
         Command::Grant { amount, by, note } => {
             ledger::grant(sql, now, amount, &by, &note)?;
             Ok(Reply::Done)
         }
+        Command::GrantBy { by, amount, note } => as_owner(sql, &by, || {
+            ledger::grant(sql, now, amount, by.as_str(), &note)?;
+            Ok(Reply::Done)
+        }),
         Command::Summary { person } => as_member(sql, &person, |role| summary(sql, &person, role)),
         Command::Admit(admission) => {
             let person = admission.person.clone();
-            as_member(sql, &person, |_| runs::admit(sql, now, *admission))
+            as_member(sql, &person, |role| match role {
+                Role::Viewer => Ok(refuse(only_views())),
+                Role::Owner | Role::Member => runs::admit(sql, now, *admission),
+            })
         }
         Command::Settle(settlement) => runs::settle(sql, now, settlement),
         Command::MissingAssets { assets } => media::missing(sql, assets).map(Reply::Missing),
@@ -166,7 +237,7 @@ fn create(sql: &impl Sql, now: Timestamp, name: &str) -> Result<(), SqlError> {
             CHECK (granted = balance + reserved + spent))",
         &[],
     )?;
-    sql.query("CREATE TABLE IF NOT EXISTS members (person TEXT PRIMARY KEY, role TEXT NOT NULL, added_at INTEGER NOT NULL)", &[])?;
+    members::create_tables(sql)?;
     ledger::create_tables(sql)?;
     runs::create_tables(sql)?;
     media::create_tables(sql)?;
@@ -183,10 +254,29 @@ fn as_member(
     person: &PersonId,
     then: impl FnOnce(Role) -> Result<Reply, SqlError>,
 ) -> Result<Reply, SqlError> {
-    match sql.first("SELECT role FROM members WHERE person = ?", &[person.as_str().into()])? {
-        Some(row) => then(if row.text(0)? == role_text(Role::Owner) { Role::Owner } else { Role::Member }),
+    match members::role_of(sql, person)? {
+        Some(role) => then(role),
         None => Ok(refuse(unknown())),
     }
+}
+
+fn as_owner(
+    sql: &impl Sql,
+    person: &PersonId,
+    then: impl FnOnce() -> Result<Reply, SqlError>,
+) -> Result<Reply, SqlError> {
+    as_member(sql, person, |role| match role {
+        Role::Owner => then(),
+        Role::Member | Role::Viewer => {
+            let refusal = Refusal::new(Code::Forbidden, "Only an owner of the workspace can do this.");
+            Ok(refuse(refusal.next("Ask an owner of the workspace.")))
+        }
+    })
+}
+
+fn only_views() -> Refusal {
+    Refusal::new(Code::Forbidden, "You are a viewer of this workspace and cannot spend its Creative Units.")
+        .next("Ask an owner of the workspace to make you a member.")
 }
 
 fn summary(sql: &impl Sql, person: &PersonId, role: Role) -> Result<Reply, SqlError> {
@@ -201,13 +291,6 @@ fn summary(sql: &impl Sql, person: &PersonId, role: Role) -> Result<Reply, SqlEr
         spent: totals.spent,
         running: runs::running(sql, person)?,
     }))
-}
-
-fn role_text(role: Role) -> &'static str {
-    match role {
-        Role::Owner => "owner",
-        Role::Member => "member",
-    }
 }
 
 pub fn refuse(refusal: Refusal) -> Reply {

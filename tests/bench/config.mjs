@@ -21,15 +21,18 @@ const secret = () => randomBytes(48).toString("base64url");
 export const OURS = {
   buildScript: "scripts/build",
   entry: "index.js",
-  compatibilityFlags: ["enable_request_signal"],
+  compatibilityFlags: ["enable_request_signal", "global_fetch_strictly_public"],
   durableObjects: {
     WORKSPACE: "WorkspaceObject",
     RUN: "RunObject",
     ACCOUNT: "AccountObject",
     SESSION: "SessionObject",
+    CLIENTS: "ClientsObject",
   },
   kvNamespaces: ["KV"],
   r2Buckets: ["MEDIA"],
+  // Requests by one caller in 60 seconds, as in wrangler.toml.
+  rateLimits: { REGISTER_BUDGET: 300, AUTHORIZE_BUDGET: 1200, TOKEN_BUDGET: 6000, SIGN_IN_BUDGET: 120 },
   mcpPath: "/mcp",
   healthPath: "/health",
   tokenPath: "/api/v1/operator/tokens",

@@ -15,6 +15,10 @@ const durableObjects = Object.fromEntries(
   Object.entries(spec.durableObjects).map(([binding, className]) => [binding, { className, useSQLite: true }]),
 );
 
+const ratelimits = Object.fromEntries(
+  Object.entries(spec.rateLimits).map(([binding, limit]) => [binding, { namespace_id: binding, simple: { limit, period: 60 } }]),
+);
+
 const miniflare = new Miniflare(
   convertV4MiniflareOptions({
     host: "127.0.0.1",
@@ -27,6 +31,7 @@ const miniflare = new Miniflare(
     kvNamespaces: spec.kvNamespaces,
     r2Buckets: spec.r2Buckets,
     durableObjects,
+    ratelimits,
     bindings: spec.text,
   }),
 );

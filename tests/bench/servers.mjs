@@ -27,6 +27,7 @@ export function specOf(name, built, text = {}) {
     durableObjects: bindings.durableObjects,
     kvNamespaces: bindings.kvNamespaces,
     r2Buckets: bindings.r2Buckets ?? [],
+    rateLimits: bindings.rateLimits ?? {},
     text,
   };
 }

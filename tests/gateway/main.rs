@@ -3,6 +3,7 @@
 
 mod journey;
 mod money;
+mod outside;
 mod refusals;
 mod sessions;
 mod support;

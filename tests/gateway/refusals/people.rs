@@ -7,7 +7,7 @@ use crate::support::memory::OPERATOR_KEY;
 use crate::support::{Answer, Ask, Client, Memory};
 use atelier::id::{PersonId, TokenId};
 use atelier::mcp::era::Era;
-use atelier::oauth::{bearer, pat};
+use atelier::oauth::opaque::{self, Kind};
 use atelier::platform::Platform;
 use atelier::workspace::{Command, Reply, Workspace};
 use serde_json::{Value, json};
@@ -36,7 +36,8 @@ fn a_token_that_is_none_is_refused_with_a_challenge() {
     mistyped.replace_range(end.clone(), if &ada.token[end] == "A" { "B" } else { "A" });
     let person = PersonId::of("ada");
     let id = TokenId::parse(&ada.token_id).unwrap();
-    let unissued = pat::compose(&bearer::signer(&memory), &person, &id, &[7; pat::SECRET_BYTES]);
+    let kind = Kind::PersonalAccessToken;
+    let unissued = opaque::compose(memory.config(), kind, &person, id.as_str(), &[7; opaque::SECRET_BYTES]);
     let rows = vec![
         row("right checksum, never issued", with(&format!("Bearer {unissued}")), 401, UNKNOWN, "The token is not known here."),
         row("no token", ada.compose("tools/list", json!({})).without("authorization"), 401, UNKNOWN, "This endpoint needs a token."),
@@ -46,7 +47,7 @@ fn a_token_that_is_none_is_refused_with_a_challenge() {
         row("no scheme", with(&ada.token), 401, UNKNOWN, "must read `Bearer <token>`"),
         row("scheme Basic", with("Basic YTpi"), 401, UNKNOWN, "must use the Bearer scheme"),
         row("empty token", with("Bearer "), 401, UNKNOWN, "`Bearer <token>`"),
-        row("token of another kind", with("Bearer sk-123"), 401, UNKNOWN, "personal access tokens start with atl_pat_"),
+        row("token of another kind", with("Bearer sk-123"), 401, UNKNOWN, "personal access tokens with atl_pat_"),
         row("prefix only", with("Bearer atl_pat_"), 401, UNKNOWN, "mistyped, cut short or from another gateway"),
         row("10,000 characters", with(&format!("Bearer atl_pat_{}", "A".repeat(10_000))), 401, UNKNOWN, "not a token of this gateway"),
         row("one letter mistyped", with(&format!("Bearer {mistyped}")), 401, UNKNOWN, "mistyped"),
@@ -87,7 +88,7 @@ fn a_revoked_token_reads_for_a_minute_and_spends_no_more() {
 fn a_missing_scope_is_a_challenge_that_lists_every_scope() {
     let memory = Memory::new();
     let reader = Client::with_token(&memory, "ada", json!({ "scopes": "models:read forge:read" }));
-    let forbidden = Rest("FORBIDDEN");
+    let forbidden = Tool("FORBIDDEN");
     let rows = vec![
         row("execute without forge:execute", reader.tool("execute_forge", &json!({})), 403, forbidden, "The token lacks the scope forge:execute."),
         row("cancel without forge:execute", reader.tool("cancel_forge_run", &json!({ "inference_id": "x" })), 403, forbidden, "forge:execute"),

@@ -6,7 +6,8 @@ use super::dice::Dice;
 use super::object::{Object, Owned};
 use super::schedule::Task;
 use atelier::config::Config;
-use atelier::platform::{ByteRange, Entity, Level, ObjectHead, Platform, Storage, Unavailable};
+use atelier::outbound::{self, FetchFault, Inbound, Outbound, Reach};
+use atelier::platform::{Budget, ByteRange, Entity, Level, ObjectHead, Platform, Storage, Unavailable};
 use atelier::time::Timestamp;
 use futures::channel::{mpsc, oneshot};
 use futures::stream::LocalBoxStream;
@@ -37,6 +38,9 @@ struct File {
     bytes: Vec<u8>,
 }
 
+/// A server out there: what it answers to one request.
+type Server = Rc<dyn Fn(&Outbound) -> Result<Inbound, FetchFault>>;
+
 pub struct State {
     pub now: Timestamp,
     pub dice: Dice,
@@ -57,6 +61,9 @@ pub struct State {
     faults: Vec<(&'static str, Fault)>,
     remembered: BTreeMap<String, (String, Timestamp)>,
     files: BTreeMap<String, File>,
+    internet: BTreeMap<String, Server>,
+    /// Requests by budget, key and window.
+    asked: BTreeMap<(Budget, String, i64), u32>,
 }
 
 #[derive(Clone)]
@@ -88,6 +95,8 @@ impl Memory {
             faults: Vec::new(),
             remembered: BTreeMap::new(),
             files: BTreeMap::new(),
+            internet: BTreeMap::new(),
+            asked: BTreeMap::new(),
         };
         Self(Rc::new((Config::parse(lookup).unwrap(), RefCell::new(state))))
     }
@@ -123,6 +132,11 @@ impl Memory {
 
     pub fn lose_file(&self, key: &str) {
         self.state(|state| state.files.remove(key)).unwrap();
+    }
+
+    /// Puts a server on the internet. `url` is matched with its query string if it has one, else without.
+    pub fn serve_url(&self, url: &str, server: impl Fn(&Outbound) -> Result<Inbound, FetchFault> + 'static) {
+        self.state(|state| state.internet.insert(url.to_owned(), Rc::new(server)));
     }
 
     /// The beginning of every operation: true when its reply will be lost.
@@ -285,5 +299,35 @@ impl Platform for Memory {
         missed.into_iter().for_each(|event| sender.unbounded_send(event).unwrap());
         object.listeners.borrow_mut().push(sender);
         Ok(events.boxed_local())
+    }
+
+    async fn fetch(&self, request: Outbound) -> Result<Inbound, FetchFault> {
+        let url = request.url.as_str();
+        outbound::check(url, Reach::Loopback)
+            .unwrap_or_else(|reason| panic!("{url} was not checked: {reason}"));
+        let unreachable = |reason: Unavailable| FetchFault::Unreachable(reason.0);
+        let deadline = self.now().plus_millis(i64::from(request.millis));
+        let is_lost = self.enter("fetch").await.map_err(unreachable)?;
+        if self.now() > deadline {
+            return Err(FetchFault::TimedOut);
+        }
+        let path = url.split('?').next().unwrap();
+        let server =
+            self.state(|state| state.internet.get(url).or_else(|| state.internet.get(path)).cloned());
+        let server = server.ok_or_else(|| FetchFault::Unreachable(format!("nothing is served at {url}")))?;
+        let answer = self.leave(is_lost, server(&request)).await.map_err(unreachable)??;
+        if answer.body.len() > request.max_bytes { Err(FetchFault::TooLarge) } else { Ok(answer) }
+    }
+
+    async fn within_budget(&self, budget: Budget, key: &str) -> bool {
+        if self.enter("budget").await.is_err() {
+            return true;
+        }
+        self.state(|state| {
+            let window = state.now.0.div_euclid(i64::from(Budget::PERIOD_SECONDS) * 1000);
+            let asked = state.asked.entry((budget, key.to_owned(), window)).or_default();
+            *asked += 1;
+            *asked <= budget.per_minute()
+        })
     }
 }

@@ -1,0 +1,55 @@
+// Makes one request to another server, with a bound on time and size, and hands the answer to Wasm in one crossing.
+
+// fetch.rs knows these two words; any other fault is a text for the log.
+const TIMED_OUT = "timed out";
+const TOO_LARGE = "too large";
+
+function headersOf(head) {
+  const headers = new Headers();
+  for (const line of head.split("\n")) {
+    const colon = line.indexOf(": ");
+    if (colon > 0) headers.append(line.slice(0, colon), line.slice(colon + 2));
+  }
+  return headers;
+}
+
+// Counted after decompression, so that a small answer cannot unpack into a large one.
+async function readBody(response, maxBytes) {
+  const chunks = [];
+  let size = 0;
+  // Leaving the loop cancels the stream.
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length;
+    if (size > maxBytes) throw TOO_LARGE;
+    chunks.push(chunk);
+  }
+  return new Uint8Array(await new Blob(chunks).arrayBuffer());
+}
+
+async function exchange(url, init, maxBytes) {
+  const response = await fetch(url, init);
+  if (Number(response.headers.get("content-length")) > maxBytes) throw TOO_LARGE;
+  const body = await readBody(response, maxBytes);
+  let head = "";
+  for (const [name, value] of response.headers) head += `${name}: ${value}\n`;
+  return { status: response.status, head, body };
+}
+
+export async function fetchOutbound(method, url, head, body, maxBytes, millis) {
+  const abort = new AbortController();
+  let timer;
+  // Beside the signal, which need not end a read that is under way.
+  const deadline = new Promise((_, reject) => (timer = setTimeout(() => reject(TIMED_OUT), millis)));
+  try {
+    const headers = headersOf(head);
+    // Not stored: what one caller is told must never answer another.
+    const init = { method, headers, body, redirect: "manual", cache: "no-store", signal: abort.signal };
+    return await Promise.race([exchange(url, init, maxBytes), deadline]);
+  } catch (fault) {
+    return { fault: String(fault) };
+  } finally {
+    clearTimeout(timer);
+    // Whatever is still under way ends, and an answer that was not read gives its connection back.
+    abort.abort();
+  }
+}

@@ -1,0 +1,290 @@
+//! The workspaces of a person, and one workspace: its Creative Units, members and open invitations.
+//! Not for: who may do what (`workspace`); a form that is shown can still be refused.
+
+use super::Nav;
+use super::parts::{self, Notice};
+use maud::{Markup, html};
+
+#[derive(Clone, Debug)]
+pub struct Workspaces {
+    pub nav: Nav,
+    pub notice: Option<Notice>,
+    pub workspaces: Vec<WorkspaceRow>,
+    /// False: only the gateway's owners make workspaces.
+    pub can_create: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct WorkspaceRow {
+    pub id: String,
+    pub name: String,
+    pub role: Role,
+    /// `950 Creative Units`
+    pub balance: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Owner,
+    Member,
+    Viewer,
+}
+
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    pub nav: Nav,
+    pub notice: Option<Notice>,
+    pub id: String,
+    pub name: String,
+    /// Of the person who looks. Owners see the forms.
+    pub role: Role,
+    pub free: String,
+    pub reserved: String,
+    pub spent: String,
+    /// The person may add Creative Units.
+    pub can_grant: bool,
+    pub members: Vec<Member>,
+    pub invitations: Vec<OpenInvitation>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// What the forms send back.
+    pub person: String,
+    pub email: String,
+    pub role: Role,
+    pub is_self: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct OpenInvitation {
+    pub invitation_id: String,
+    pub email: String,
+    pub role: Role,
+    /// The whole address, to be sent by whoever invites. None: it was shown once and is not kept.
+    pub link: Option<String>,
+    pub expires_at: String,
+}
+
+impl Role {
+    const ALL: [Role; 3] = [Role::Owner, Role::Member, Role::Viewer];
+
+    pub fn value(self) -> &'static str {
+        match self {
+            Role::Owner => "owner",
+            Role::Member => "member",
+            Role::Viewer => "viewer",
+        }
+    }
+
+    pub fn label(self) -> &'static str {
+        match self {
+            Role::Owner => "Owner",
+            Role::Member => "Member",
+            Role::Viewer => "Viewer",
+        }
+    }
+
+    pub(super) fn explanation(self) -> &'static str {
+        match self {
+            Role::Owner => "makes and spends, and manages members",
+            Role::Member => "makes and spends Creative Units",
+            Role::Viewer => "sees everything, spends nothing",
+        }
+    }
+}
+
+pub fn workspaces(view: &Workspaces) -> String {
+    let main = html! {
+        div.wide-page {
+            (parts::heading("Workspaces", &html! { "A workspace holds the Creative Units its members spend and everything they make with them." }))
+            (parts::told(view.notice.as_ref()))
+            @if view.workspaces.is_empty() {
+                (parts::empty("You are in no workspace yet", &html! {
+                    p { @if view.can_create { "Make one below, or ask somebody to invite you to theirs." } @else { "Ask somebody to invite you to theirs." } }
+                }))
+            } @else {
+                ul.cards {
+                    @for row in &view.workspaces {
+                        li { a.card.row-link href={ "/account/workspaces/" (row.id) } {
+                            span.choice-body { strong { (parts::name(&row.name)) } span.hint { (row.role.label()) } }
+                            span.amount { (row.balance) }
+                        } }
+                    }
+                }
+            }
+            @if view.can_create { (create(&view.nav.csrf)) }
+        }
+    };
+    super::document("Workspaces", Some(&view.nav), main)
+}
+
+fn create(csrf: &str) -> Markup {
+    let name = html! { input #name name="name" required maxlength="80" autocomplete="off"; };
+    parts::card(
+        "new-workspace",
+        "Make a workspace",
+        &html! {
+            form.in-line-form method="post" action="/account/workspaces" {
+                (parts::csrf(csrf))
+                (parts::field("name", "Name", None, &name))
+                (parts::button("Make workspace"))
+            }
+        },
+    )
+}
+
+pub fn workspace(view: &Workspace) -> String {
+    let base = format!("/account/workspaces/{}", view.id);
+    let csrf = &view.nav.csrf;
+    let is_owner = view.role == Role::Owner;
+    let main = html! {
+        div.wide-page {
+            div.heading {
+                p.context { a href="/account/workspaces" { "Workspaces" } }
+                h1 { (parts::name(&view.name)) }
+                p.lead { "You are " @if is_owner { "an owner" } @else { "a " (view.role.value()) } " here: " (view.role.explanation()) "." }
+            }
+            (parts::told(view.notice.as_ref()))
+            (units(view))
+            @if view.can_grant { (grant(&base, csrf)) }
+            (members(view, &base))
+            @if is_owner { (invitations(view, &base)) }
+        }
+    };
+    super::document(&view.name, Some(&view.nav), main)
+}
+
+fn units(view: &Workspace) -> Markup {
+    parts::card(
+        "units",
+        "Creative Units",
+        &html! {
+            dl.amounts {
+                div { dt { "Free" } dd.large { (view.free) } }
+                div { dt { "Reserved by runs under way" } dd { (view.reserved) } }
+                div { dt { "Spent so far" } dd { (view.spent) } }
+            }
+        },
+    )
+}
+
+fn grant(base: &str, csrf: &str) -> Markup {
+    let amount = html! {
+        input #creative_units name="creative_units" type="number" min="0.001" max="1000000000" step="any"
+            inputmode="decimal" required;
+    };
+    let note =
+        html! { input #note name="note" maxlength="200" autocomplete="off" placeholder="Budget for March"; };
+    parts::card(
+        "grant",
+        "Add Creative Units",
+        &html! {
+            p.hint { "Units are a budget of this gateway, not a payment. What is added cannot be taken back, and stands in the ledger with your name." }
+            form.in-line-form method="post" action={ (base) "/grants" } {
+                (parts::csrf(csrf))
+                (parts::field("creative_units", "Creative Units", None, &amount))
+                (parts::field("note", "Note (optional)", None, &note))
+                (parts::button("Add"))
+            }
+        },
+    )
+}
+
+fn members(view: &Workspace, base: &str) -> Markup {
+    let is_owner = view.role == Role::Owner;
+    parts::card(
+        "members",
+        "Members",
+        &html! {
+            ul.rows {
+                @for (index, member) in view.members.iter().enumerate() {
+                    li {
+                        span.row-name { (parts::name(&member.email)) @if member.is_self { " " (parts::tag("You")) } }
+                        @if is_owner { (manage(index, member, base, &view.nav.csrf)) }
+                        @else { span.hint { (member.role.label()) } }
+                    }
+                }
+            }
+        },
+    )
+}
+
+fn manage(index: usize, member: &Member, base: &str, csrf: &str) -> Markup {
+    let id = format!("role-{index}");
+    let action = format!("{base}/members");
+    let question = html! {
+        p { "Their apps and tokens lose this workspace. What they made stays." }
+        form method="post" action=(action) {
+            (parts::csrf(csrf))
+            (parts::hidden("person", &member.person))
+            button.danger type="submit" name="remove" value="yes" {
+                @if member.is_self { "Yes, leave" } @else { "Yes, remove" }
+            }
+        }
+    };
+    html! {
+        div.row-actions {
+            form.role-form method="post" action=(action) {
+                (parts::csrf(csrf))
+                (parts::hidden("person", &member.person))
+                label.unseen for=(id) { "Role of " (parts::clean(&member.email)) }
+                (roles(&id, member.role))
+                button.small type="submit" { "Save" span.unseen { " role of " (parts::clean(&member.email)) } }
+            }
+            (parts::confirm(if member.is_self { "Leave" } else { "Remove" }, &member.email, &question))
+        }
+    }
+}
+
+fn roles(id: &str, chosen: Role) -> Markup {
+    html! {
+        select id=(id) name="role" {
+            @for role in Role::ALL { option value=(role.value()) selected[role == chosen] { (role.label()) } }
+        }
+    }
+}
+
+fn invitations(view: &Workspace, base: &str) -> Markup {
+    let csrf = &view.nav.csrf;
+    let email = html! { input #email type="email" name="email" required autocomplete="off" aria-describedby="email-hint"; };
+    parts::card(
+        "invite",
+        "Invite somebody",
+        &html! {
+            form.in-line-form method="post" action={ (base) "/invitations" } {
+                (parts::csrf(csrf))
+                (parts::field("email", "E-mail address", None, &email))
+                (parts::field("role", "Role", None, &roles("role", Role::Member)))
+                (parts::button("Make invitation"))
+            }
+            p.hint #email-hint { "No mail is sent: you get a link to pass on, and only this address can accept it." }
+            ul.plain { @for role in Role::ALL { li.hint { strong { (role.label()) } " " (role.explanation()) } } }
+            @if !view.invitations.is_empty() {
+                h3 { "Open invitations" }
+                ul.rows {
+                    @for invitation in &view.invitations { (open(invitation, base, csrf)) }
+                }
+            }
+        },
+    )
+}
+
+fn open(invitation: &OpenInvitation, base: &str, csrf: &str) -> Markup {
+    html! {
+        li.invitation {
+            div.split {
+                div {
+                    span.row-name { (parts::name(&invitation.email)) }
+                    p.hint { (invitation.role.label()) ", expires " (invitation.expires_at) }
+                }
+                form method="post" action={ (base) "/invitations/withdraw" } {
+                    (parts::csrf(csrf))
+                    (parts::hidden("invitation_id", &invitation.invitation_id))
+                    button.small.quiet-danger type="submit" { "Withdraw" span.unseen { " the invitation of " (parts::clean(&invitation.email)) } }
+                }
+            }
+            @if let Some(link) = &invitation.link { (parts::code(link)) }
+        }
+    }
+}

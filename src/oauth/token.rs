@@ -1,0 +1,235 @@
+//! `POST /oauth/token`: a code or a refresh token for an access token and the next refresh token.
+//! Spec: OAuth 2.1 sections 3.2, 4.1.3 and 4.3; RFC 8707 section 2.2 (`resource`).
+
+use super::access::{self, LIFETIME_SECONDS, Subject};
+use super::account::{self, Account, Redeemed, Redemption, Refreshing, grants};
+use super::client_auth;
+use super::discovery;
+use super::error::OAuthError;
+use super::opaque::{self, Claimed, Kind};
+use super::scope::Scopes;
+use crate::http::{Form, Payload, Request, Response};
+use crate::id::GrantId;
+use crate::origin;
+use crate::platform::{Budget, Level, Platform};
+use serde_json::{Value, json};
+
+/// RFC 7636 section 4.1.
+const VERIFIER_CHARS: std::ops::RangeInclusive<usize> = 43..=128;
+
+pub async fn token<P: Platform>(platform: &P, request: &Request) -> Response<P::Stream> {
+    let response = match answer(platform, request).await {
+        Ok(body) => {
+            Response::json(200, body.to_string()).with("cache-control", "no-store").with("pragma", "no-cache")
+        }
+        Err(error) => {
+            let fields = json!({ "error": error.error, "description": error.description });
+            platform.log(Level::Info, "token.refused", fields);
+            error.response()
+        }
+    };
+    discovery::share(response)
+}
+
+async fn answer<P: Platform>(platform: &P, request: &Request) -> Result<Value, OAuthError> {
+    let form = form(request)?;
+    let grant_type =
+        form.get("grant_type").ok_or_else(|| OAuthError::invalid_request("grant_type is missing."))?;
+    if !matches!(grant_type, "authorization_code" | "refresh_token") {
+        let why = "Only the grant types authorization_code and refresh_token are served here.";
+        return Err(OAuthError::new("unsupported_grant_type", why));
+    }
+    // By client too, so that one behind a shared address cannot use up what belongs to all of them.
+    let key = format!("{} {}", request.address(), form.get("client_id").unwrap_or_default());
+    if !platform.within_budget(Budget::Token, &key).await {
+        return Err(OAuthError::too_many(60));
+    }
+    let client = client_auth::authenticate(platform, request, &form).await?;
+    let issuer = origin::public(platform.config(), request);
+    let resource = asked_resource(&form, issuer)?;
+    let issued = if grant_type == "authorization_code" {
+        redeem(platform, &form, &client.client_id, resource).await?
+    } else {
+        refresh(platform, &form, &client.client_id, resource).await?
+    };
+    respond(platform, issuer, &client.client_id, issued)
+}
+
+/// The fields of a token or revocation request.
+pub fn form(request: &Request) -> Result<Form, OAuthError> {
+    if request.payload == Payload::TooLarge {
+        return Err(OAuthError::invalid_request("The body is too large.").status(413));
+    }
+    let form = request.form().ok_or_else(|| {
+        OAuthError::invalid_request("Send the parameters as application/x-www-form-urlencoded in the body.")
+    })?;
+    match form.repeated() {
+        Some(_) => Err(OAuthError::invalid_request("A parameter is there twice.")),
+        None => Ok(form),
+    }
+}
+
+/// The one resource that tokens here are for, when the request names it. Err: it names another.
+pub fn asked_resource(form: &Form, issuer: &str) -> Result<Option<String>, OAuthError> {
+    let mut given = form.all("resource").filter(|value| !value.is_empty()).peekable();
+    let is_given = given.peek().is_some();
+    if !given.all(|value| discovery::names_us(value, issuer)) {
+        let why = format!("resource must be {}, the resource of this gateway.", discovery::resource(issuer));
+        return Err(OAuthError::new("invalid_target", why));
+    }
+    Ok(is_given.then(|| discovery::resource(issuer)))
+}
+
+/// What goes into the answer.
+struct Issued {
+    claimed: Claimed,
+    grant_id: GrantId,
+    granted: Redeemed,
+}
+
+async fn redeem<P: Platform>(
+    platform: &P,
+    form: &Form,
+    client_id: &str,
+    resource: Option<String>,
+) -> Result<Issued, OAuthError> {
+    let code = form.get("code").ok_or_else(|| OAuthError::invalid_request("code is missing."))?;
+    let verifier = form.get("code_verifier").ok_or_else(|| {
+        OAuthError::invalid_request(
+            "code_verifier is missing: every code here is bound to a code_challenge (PKCE).",
+        )
+    })?;
+    if !VERIFIER_CHARS.contains(&verifier.len()) {
+        return Err(OAuthError::invalid_request("code_verifier must have 43 to 128 characters."));
+    }
+    let claimed = opaque::parse(platform.config(), Kind::AuthorizationCode, code);
+    let (claimed, grant_id) = with_grant(claimed)
+        .ok_or_else(|| OAuthError::invalid_grant("The code is not one of this gateway."))?;
+    let redemption = Redemption {
+        grant_id: grant_id.clone(),
+        code_hash: opaque::hash(code),
+        code_verifier: verifier.to_owned(),
+        client_id: client_id.to_owned(),
+        redirect_uri: form.get("redirect_uri").map(str::to_owned),
+        resource,
+    };
+    let reply = ask(platform, &claimed, account::Command::Redeem(redemption)).await?;
+    match reply {
+        account::Reply::Redeemed(granted) => Ok(Issued { claimed, grant_id, granted: *granted }),
+        account::Reply::Reused => {
+            platform.log(
+                Level::Warn,
+                "code.replayed",
+                json!({ "grant_id": grant_id, "client_id": client_id }),
+            );
+            let why = "The code was used before. What it issued is revoked: connect again.";
+            Err(OAuthError::invalid_grant(why))
+        }
+        account::Reply::Expired => {
+            let why = format!("The code has expired after {} seconds. Connect again.", grants::CODE_SECONDS);
+            Err(OAuthError::invalid_grant(why))
+        }
+        other => Err(refused(other, "The code is not known here.")),
+    }
+}
+
+async fn refresh<P: Platform>(
+    platform: &P,
+    form: &Form,
+    client_id: &str,
+    resource: Option<String>,
+) -> Result<Issued, OAuthError> {
+    let token =
+        form.get("refresh_token").ok_or_else(|| OAuthError::invalid_request("refresh_token is missing."))?;
+    let claimed = opaque::parse(platform.config(), Kind::RefreshToken, token);
+    let (claimed, grant_id) = with_grant(claimed)
+        .ok_or_else(|| OAuthError::invalid_grant("The refresh token is not one of this gateway."))?;
+    let wanted = form.get("scope").map(Scopes::known).filter(|scopes| !scopes.is_empty());
+    let refreshing = Refreshing {
+        grant_id: grant_id.clone(),
+        secret: claimed.secret,
+        client_id: client_id.to_owned(),
+        resource,
+        scopes: wanted,
+    };
+    match ask(platform, &claimed, account::Command::Refresh(refreshing)).await? {
+        account::Reply::Refreshed(granted) => Ok(Issued { claimed, grant_id, granted: *granted }),
+        account::Reply::TooWide => {
+            let why = "scope asks for more than was granted. Send the person through authorization again.";
+            Err(OAuthError::new("invalid_scope", why))
+        }
+        account::Reply::Reused => {
+            platform.log(
+                Level::Warn,
+                "refresh.replayed",
+                json!({ "grant_id": grant_id, "client_id": client_id }),
+            );
+            let why = "The refresh token was replaced long ago. Its family is revoked: connect again.";
+            Err(OAuthError::invalid_grant(why))
+        }
+        account::Reply::Expired => {
+            Err(OAuthError::invalid_grant("The refresh token was not used for 90 days. Connect again."))
+        }
+        other => Err(refused(other, "The refresh token is not known here.")),
+    }
+}
+
+fn with_grant(claimed: Option<Claimed>) -> Option<(Claimed, GrantId)> {
+    let claimed = claimed?;
+    let grant_id = GrantId::parse(&claimed.id)?;
+    Some((claimed, grant_id))
+}
+
+async fn ask<P: Platform>(
+    platform: &P,
+    claimed: &Claimed,
+    command: account::Command,
+) -> Result<account::Reply, OAuthError> {
+    platform
+        .ask::<Account>(claimed.person.as_str(), command)
+        .await
+        .map_err(|reason| OAuthError::fault(platform, "token.unavailable", &reason))
+}
+
+fn refused(reply: account::Reply, unknown: &str) -> OAuthError {
+    match reply {
+        account::Reply::Mismatch(why) => OAuthError::invalid_grant(why),
+        account::Reply::Revoked => OAuthError::invalid_grant("The authorization was revoked. Connect again."),
+        _ => OAuthError::invalid_grant(unknown),
+    }
+}
+
+fn respond<P: Platform>(
+    platform: &P,
+    issuer: &str,
+    client_id: &str,
+    issued: Issued,
+) -> Result<Value, OAuthError> {
+    let Issued { claimed, grant_id, granted } = issued;
+    let subject = Subject {
+        person: &claimed.person,
+        client_id,
+        grant_id: &grant_id,
+        workspace_id: &granted.workspace_id,
+        scopes: granted.scopes,
+        resource: &granted.resource,
+    };
+    let access_token = access::mint(platform, issuer, &subject).map_err(|fault| {
+        platform.log(Level::Error, "token.unsigned", json!({ "reason": fault.to_string() }));
+        OAuthError::unavailable("The token could not be signed.")
+    })?;
+    let refresh_token = opaque::compose(
+        platform.config(),
+        Kind::RefreshToken,
+        &claimed.person,
+        grant_id.as_str(),
+        &granted.refresh_secret,
+    );
+    Ok(json!({
+        "access_token": access_token,
+        "token_type": "Bearer",
+        "expires_in": LIFETIME_SECONDS,
+        "refresh_token": refresh_token,
+        "scope": granted.scopes,
+    }))
+}

@@ -1,0 +1,492 @@
+//! Outgoing HTTP as values, and the guard against requests to places that are not public (SSRF).
+//! Not for: sending (`platform::Platform::fetch`), or deciding whom to ask.
+
+use crate::http::Headers;
+use std::fmt;
+
+/// Enough for a client metadata document, a key set or a token answer, which are a few KiB.
+pub const DEFAULT_MAX_BYTES: usize = 64 * 1024;
+/// A person waits for the answer in a browser; a server that needs longer is as good as down.
+pub const DEFAULT_MILLIS: u32 = 10_000;
+/// What browsers and proxies take for granted; a longer address is an attack or a mistake.
+const MAX_URL_BYTES: usize = 2048;
+/// RFC 1035, section 2.3.4.
+const MAX_HOST_BYTES: usize = 253;
+const MAX_LABEL_BYTES: usize = 63;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outbound {
+    pub method: &'static str,
+    pub url: String,
+    /// Names in lower case.
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Option<String>,
+    /// More than this of the answer's body is not read.
+    pub max_bytes: usize,
+    /// From the first byte sent to the last byte read.
+    pub millis: u32,
+}
+
+impl Outbound {
+    pub fn get(url: impl Into<String>) -> Self {
+        Self::new("GET", url.into(), None)
+    }
+
+    pub fn post(url: impl Into<String>, body: impl Into<String>) -> Self {
+        Self::new("POST", url.into(), Some(body.into()))
+    }
+
+    fn new(method: &'static str, url: String, body: Option<String>) -> Self {
+        let (max_bytes, millis) = (DEFAULT_MAX_BYTES, DEFAULT_MILLIS);
+        Self { method, url, headers: Vec::new(), body, max_bytes, millis }
+    }
+
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    pub fn limit(mut self, max_bytes: usize, millis: u32) -> Self {
+        (self.max_bytes, self.millis) = (max_bytes, millis);
+        self
+    }
+}
+
+/// What came back. A redirect is an answer like any other.
+#[derive(Clone, Debug)]
+pub struct Inbound {
+    pub status: u16,
+    pub headers: Headers,
+    /// What was not UTF-8 is replaced.
+    pub body: String,
+}
+
+impl Inbound {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FetchFault {
+    /// [`check`] said no; nothing was sent.
+    Refused(&'static str),
+    TooLarge,
+    TimedOut,
+    /// The text is for the log.
+    Unreachable(String),
+}
+
+impl fmt::Display for FetchFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(reason) => f.write_str(reason),
+            Self::TooLarge => f.write_str("the answer was too large"),
+            Self::TimedOut => f.write_str("the answer took too long"),
+            Self::Unreachable(reason) => write!(f, "the server could not be reached ({reason})"),
+        }
+    }
+}
+
+/// Where a request may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    Public,
+    /// Also this machine, over plain HTTP: only for a gateway that itself runs on loopback.
+    Loopback,
+}
+
+const LOOPBACK_HOSTS: &[&str] = &["127.0.0.1", "localhost", "[::1]"];
+
+/// Names that never lead to the public internet: reserved by the IETF (RFC 2606, 6761, 6762, 7686, 8375, 9476),
+/// by ICANN (`internal`; `corp`, `home` and `mail` are never delegated), or used so on private networks.
+const PRIVATE_SUFFIXES: &[&str] = &[
+    "alt",
+    "arpa",
+    "corp",
+    "home",
+    "internal",
+    "intranet",
+    "invalid",
+    "lan",
+    "local",
+    "localdomain",
+    "localhost",
+    "mail",
+    "onion",
+    "private",
+    "svc",
+    "test",
+];
+
+/// Public names under which anybody may spell any address (`10.0.0.1.nip.io`), or that always mean loopback.
+const ADDRESS_SUFFIXES: &[&str] = &[
+    "1u.ms",
+    "backname.io",
+    "ddev.site",
+    "fuf.me",
+    "lacolhost.com",
+    "lndo.site",
+    "local-ip.co",
+    "local-ip.sh",
+    "local.gd",
+    "localcert.net",
+    "localho.st",
+    "localhost.direct",
+    "localtest.me",
+    "lvh.me",
+    "nip.io",
+    "plex.direct",
+    "rbndr.us",
+    "smackaho.st",
+    "sslip.io",
+    "traefik.me",
+    "vcap.me",
+    "xip.io",
+    "xip.name",
+];
+
+/// Err: why the gateway may not ask there, as part of a sentence.
+///
+/// What passes has one reading only, so that no parser after this one can find another host in it. A name whose
+/// address is private cannot be told by looking at it. On Cloudflare the platform never routes a Worker's fetch to
+/// a private address; there this is the second fence. On one's own machine it is the only one.
+pub fn check(url: &str, reach: Reach) -> Result<(), &'static str> {
+    if url.len() > MAX_URL_BYTES {
+        return Err("the URL is longer than 2048 characters");
+    }
+    // Also control characters, which URL parsers drop, and letters outside ASCII, which they map to others.
+    if !url.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
+        return Err("the URL may hold only ASCII characters, without spaces and backslashes");
+    }
+    let (is_plain, rest) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
+        (Some(rest), _) => (false, rest),
+        (_, Some(rest)) if reach == Reach::Loopback => (true, rest),
+        _ => return Err("the URL must begin with https://"),
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.contains('@') {
+        return Err("the URL must not name a user");
+    }
+    if is_plain {
+        return if is_loopback(authority) { Ok(()) } else { Err("the URL must begin with https://") };
+    }
+    if authority.contains('[') || authority.matches(':').count() > 1 {
+        return Err(AN_ADDRESS);
+    }
+    match authority.split_once(':') {
+        None => check_host(authority),
+        Some((host, "443")) => check_host(host),
+        Some(_) => Err("the URL's port must be 443"),
+    }
+}
+
+const AN_ADDRESS: &str = "the URL must name a host, not an IP address";
+
+fn is_loopback(authority: &str) -> bool {
+    let Some((host, port)) = authority.rsplit_once(':') else { return false };
+    let is_port =
+        port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse().is_ok_and(|port: u16| port > 0);
+    is_port && LOOPBACK_HOSTS.contains(&host)
+}
+
+fn check_host(host: &str) -> Result<(), &'static str> {
+    let host = host.to_ascii_lowercase();
+    if host.is_empty() || host.len() > MAX_HOST_BYTES {
+        return Err("the URL must name a host");
+    }
+    if host.contains('%') {
+        return Err("the URL's host must not be percent-encoded");
+    }
+    if host.ends_with('.') {
+        return Err("the URL's host must not end with a dot");
+    }
+    // Where the last part is a number, as digits or as 0x and hexadecimal digits, URL parsers read an IPv4
+    // address in any of its forms. No top-level domain begins with a digit.
+    let last = host.rsplit('.').next().unwrap_or_default();
+    if last.starts_with(|c: char| c.is_ascii_digit()) {
+        return Err(AN_ADDRESS);
+    }
+    if !host.split('.').all(is_label) {
+        return Err("the URL's host is not a valid name");
+    }
+    if !host.contains('.') || is_under(&host, PRIVATE_SUFFIXES) {
+        return Err("the URL's host is not a public name");
+    }
+    if is_under(&host, ADDRESS_SUFFIXES) {
+        return Err("the URL's host is a name that stands for an IP address");
+    }
+    Ok(())
+}
+
+/// Letters, digits and inner hyphens (RFC 1123), as certificates demand too. The ending hyphen is what the
+/// Punycode of a plain ASCII name has, which decodes to another name than it shows.
+fn is_label(label: &str) -> bool {
+    (1..=MAX_LABEL_BYTES).contains(&label.len())
+        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+}
+
+fn is_under(host: &str, suffixes: &[&str]) -> bool {
+    suffixes
+        .iter()
+        .any(|suffix| host.strip_suffix(suffix).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PUBLIC: &[&str] = &[
+        "https://app.example.com/oauth/client.json",
+        "https://app.example.com",
+        "https://app.example.com:443/client?x=1#part",
+        "https://APP.Example.COM/",
+        "https://xn--bcher-kva.example/",
+        "https://app.xn--p1ai/",
+        "https://1password.com/",
+        "https://10.example.com/",
+        "https://0x7f000001.example.com/",
+        "https://nip.io.example.com/",
+        "https://notlocalhost.com/",
+        "https://mylvh.me/",
+        "https://internal.example.com/",
+        "https://example.com/@user:name/[::1]",
+        "https://example.com/?next=http://127.0.0.1/",
+    ];
+
+    const LOOPBACK: &[&str] = &[
+        "http://127.0.0.1:8787/token",
+        "http://localhost:3000/client.json?x=1",
+        "http://localhost:3000",
+        "http://[::1]:8787/",
+        "http://localhost:65535/",
+    ];
+
+    /// Part of the reason, and what is refused for it wherever the gateway runs.
+    const REFUSED: &[(&str, &[&str])] = &[
+        (
+            "must begin with https://",
+            &[
+                "",
+                "example.com",
+                "//example.com/",
+                "http://example.com/",
+                "http://10.0.0.1:80/",
+                "http://127.0.0.2:8787/",
+                "http://127.1:8787/",
+                "http://localhost/",
+                "http://localhost:/",
+                "http://localhost:0/",
+                "http://localhost:+80/",
+                "http://localhost:65536/",
+                "http://localhost.example.com:3000/",
+                "http://[::1]/",
+                "http://[::ffff:127.0.0.1]:8787/",
+                "https:example.com",
+                "https:/example.com",
+                "HTTPS://example.com/",
+                "ftp://example.com/",
+                "file:///etc/passwd",
+                "data:text/plain,x",
+                "javascript:alert(1)",
+            ],
+        ),
+        (
+            "only ASCII characters",
+            &[
+                " https://example.com/",
+                "https://example.com/ ",
+                "https://exam\tple.com/",
+                "https://example.com/\r\nx: y",
+                "https://example.com/\0",
+                "https://example.com/\u{7f}",
+                "https://example.com\\@127.0.0.1/",
+                "https:\\\\example.com/",
+                "https://b\u{fc}cher.example/",
+                "https://\u{2460}27.0.0.1/",
+                "https://127\u{3002}0\u{3002}0\u{3002}1/",
+                "https://loc\u{ad}alhost.com/",
+                "https://example.com/\u{fc}",
+            ],
+        ),
+        (
+            "must not name a user",
+            &[
+                "https://user@example.com/",
+                "https://user:password@example.com/",
+                "https://example.com@127.0.0.1/",
+                "https://example.com:443@127.0.0.1/",
+                "https://@example.com/",
+            ],
+        ),
+        (
+            "not an IP address",
+            &[
+                "https://127.0.0.1/",
+                "https://127.0.0.1:443/",
+                "https://8.8.8.8/",
+                "https://10.0.0.1/",
+                "https://172.16.0.1/",
+                "https://192.168.0.1/",
+                "https://169.254.169.254/latest/meta-data/",
+                "https://100.64.0.1/",
+                "https://0.0.0.0/",
+                "https://255.255.255.255/",
+                "https://127.1/",
+                "https://127.0.1/",
+                "https://0/",
+                "https://2130706433/",
+                "https://0x7f000001/",
+                "https://0X7F000001/",
+                "https://0x7f.0x0.0x0.0x1/",
+                "https://0x7f.1/",
+                "https://0x/",
+                "https://example.0x/",
+                "https://017700000001/",
+                "https://0177.0.0.1/",
+                "https://0177.0.0.01/",
+                "https://999.999.999.999/",
+                "https://1.2.3.4.5/",
+                "https://example.1/",
+                "https://[::1]/",
+                "https://[::]/",
+                "https://[::1]:443/",
+                "https://::1/",
+                "https://[::ffff:127.0.0.1]/",
+                "https://[::ffff:7f00:1]/",
+                "https://[::127.0.0.1]/",
+                "https://[64:ff9b::7f00:1]/",
+                "https://[64:ff9b:1::7f00:1]/",
+                "https://[2002:7f00:1::]/",
+                "https://[2001:0:4136:e378:8000:63bf:3fff:fdd2]/",
+                "https://[fe80::5efe:127.0.0.1]/",
+                "https://[fe80::1%25eth0]/",
+                "https://[fd00::1]/",
+                "https://[2606:4700:4700::1111]/",
+                "https://[v1.x]/",
+            ],
+        ),
+        (
+            "port must be 443",
+            &[
+                "https://example.com:80/",
+                "https://example.com:8443/",
+                "https://example.com:/",
+                "https://example.com:0443/",
+                "https://localhost:8443/",
+            ],
+        ),
+        (
+            "must name a host",
+            &["https://", "https:///", "https:///example.com/", "https://?x", "https://#x", "https://:443/"],
+        ),
+        (
+            "percent-encoded",
+            &[
+                "https://%31%32%37.0.0.1/",
+                "https://localhost%2e/",
+                "https://example%2ecom/",
+                "https://a%00.example.com/",
+            ],
+        ),
+        (
+            "end with a dot",
+            &[
+                "https://example.com./",
+                "https://localhost./",
+                "https://127.0.0.1./",
+                "https://./",
+                "https://example.com.:443/",
+            ],
+        ),
+        (
+            "not a valid name",
+            &[
+                "https://.example.com/",
+                "https://a..example.com/",
+                "https://-a.example.com/",
+                "https://a-.example.com/",
+                "https://xn--localhost-/",
+                "https://my_app.example.com/",
+                "https://exam<ple.com/",
+                "https://exam,ple.com/",
+                "https://*.example.com/",
+                "https://example.com]/",
+                "https://a23456789012345678901234567890123456789012345678901234567890abcd.example.com/",
+            ],
+        ),
+        (
+            "not a public name",
+            &[
+                "https://localhost/",
+                "https://LOCALHOST/",
+                "https://metadata/",
+                "https://intranet/",
+                "https://app.localhost/",
+                "https://localhost.localdomain/",
+                "https://printer.local/",
+                "https://metadata.google.internal/",
+                "https://router.home.arpa/",
+                "https://1.0.0.127.in-addr.arpa/",
+                "https://nas.lan/",
+                "https://wiki.corp/",
+                "https://kubernetes.default.svc/",
+                "https://app.test/",
+                "https://app.invalid/",
+                "https://expyuzz4wqqyqhjn.onion/",
+            ],
+        ),
+        (
+            "stands for an IP address",
+            &[
+                "https://127.0.0.1.nip.io/",
+                "https://7f000001.nip.io/",
+                "https://NIP.io/",
+                "https://127-0-0-1.sslip.io/",
+                "https://10.0.0.1.xip.io/",
+                "https://localtest.me/",
+                "https://app.localtest.me/",
+                "https://app.lvh.me/",
+                "https://app.vcap.me/",
+                "https://10-0-0-1.abc.plex.direct/",
+                "https://app.traefik.me/",
+            ],
+        ),
+    ];
+
+    #[test]
+    fn asks_only_public_names_over_https() {
+        for url in PUBLIC {
+            assert_eq!((check(url, Reach::Public), check(url, Reach::Loopback)), (Ok(()), Ok(())), "{url}");
+        }
+        for (reason, urls) in REFUSED {
+            for url in *urls {
+                for reach in [Reach::Public, Reach::Loopback] {
+                    let refused = check(url, reach).expect_err(url);
+                    assert!(refused.contains(reason), "{url}: {refused}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn asks_this_machine_only_when_it_runs_there() {
+        for url in LOOPBACK {
+            assert_eq!(check(url, Reach::Loopback), Ok(()), "{url}");
+            check(url, Reach::Public).expect_err(url);
+        }
+        assert!(check("http://localhost:3000@example.com/", Reach::Loopback).is_err());
+    }
+
+    #[test]
+    fn a_url_has_a_longest_length() {
+        let url = |bytes: usize| format!("https://example.com/{:a>1$}", "", bytes - 20);
+        assert_eq!(check(&url(MAX_URL_BYTES), Reach::Public), Ok(()));
+        assert!(check(&url(MAX_URL_BYTES + 1), Reach::Public).is_err());
+        let host = |labels: usize| format!("https://{}example.com/", "abcdefg.".repeat(labels));
+        assert_eq!(check(&host(30), Reach::Public), Ok(()));
+        assert!(check(&host(31), Reach::Public).is_err());
+    }
+}
