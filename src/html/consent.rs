@@ -55,7 +55,7 @@ pub fn consent(view: &Consent) -> String {
                 @if !view.scopes.is_empty() {
                     fieldset.card {
                         legend { "What it may do" }
-                        p.hint { "Untick what you do not want. The app is told what you left out." }
+                        p.hint { "Untick what you do not want to allow." }
                         (scopes::checkboxes("scope", &view.scopes))
                     }
                 }
@@ -107,9 +107,9 @@ fn parties(view: &Consent) -> Markup {
     let vouched = view.client_host.as_deref().filter(|_| view.is_verified && view.look_alike.is_none());
     let app = html! {
         @match (vouched, view.client_host.as_deref()) {
-            (Some(host), _) => { strong { (parts::name(host)) } " vouches for it" (parts::tag("Confirmed")) }
-            (None, Some(host)) => { "Says it is from " strong { (parts::name(host)) } (parts::tag("Not confirmed")) }
-            (None, None) => { "Gave its own name" (parts::tag("Not confirmed")) }
+            (Some(host), _) => { strong { (parts::name(host)) } " vouches for it" span.tag.confirmed { "Confirmed" } }
+            (None, Some(host)) => { "Says it is from " strong { (parts::name(host)) } span.tag.unconfirmed { "Not confirmed" } }
+            (None, None) => { "Gave its own name" span.tag.unconfirmed { "Not confirmed" } }
         }
     };
     let target = html! {
@@ -126,7 +126,7 @@ fn parties(view: &Consent) -> Markup {
     };
     html! {
         section.card.parties aria-label="Who takes part" {
-            (parts::facts(&[("The app", app), ("Then you go to", target), ("You are", person)]))
+            (parts::facts(&[("The app", app), ("Sends you to", target), ("You are", person)]))
         }
     }
 }

@@ -108,10 +108,12 @@ fn folded(id: &str, scopes: &[ScopeChoice], group: Group, title: &str) -> Markup
             details.scopes {
                 summary {
                     span.summary-text {
-                        strong { (title) }
+                        span.summary-head {
+                            strong { (title) }
+                            span.count { (count) @if count == 1 { " permission" } @else { " permissions" } }
+                        }
                         span.hint { (sentence(&shorts)) }
                     }
-                    span.count { (count) @if count == 1 { " permission" } @else { " permissions" } }
                 }
                 div role="group" aria-label=(title) {
                     @for scope in scopes { (checkbox(id, scope)) }
