@@ -20,6 +20,16 @@
 //!    storage, makes the contact sheet, and has the workspace settle, once.
 //! 7. `get_forge_run` waits in the run's object and answers with signed links that [`api::assets`] serves.
 //!
+//! # A connection, hop by hop
+//! 1. A client without a token gets a 401 from [`oauth::bearer`] that names the documents of [`oauth::discovery`].
+//! 2. It makes itself known: by its own metadata document ([`oauth::metadata_document`]), or by
+//!    [`oauth::registration`] in the `Clients` object.
+//! 3. It sends the person to [`oauth::authorize`]; [`sign_in`] finds out who that is; [`oauth::consent`] says what the
+//!    page shows, [`html::consent`] how.
+//! 4. The answer makes a code in the person's `Account` object ([`oauth::account::grants`]); [`oauth::token`] redeems it,
+//!    once, for an access token ([`oauth::access`], signed with [`oauth::keys`]) and a refresh token.
+//! 5. Later calls are checked by signature alone; what spends asks the `Account` whether the authorization still lives.
+//!
 //! # A session that listens
 //! 1. `initialize` answers with a signed `Mcp-Session-Id` ([`mcp::session`]); nothing is stored.
 //! 2. `resources/subscribe` writes the session's name into the run; GET opens its stream ([`mcp::legacy`]): the

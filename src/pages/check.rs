@@ -111,7 +111,7 @@ async fn front_door<P: Platform>(visit: &Visit<'_, P>) -> CheckRow {
                 "A call as Claude makes it is answered with HTTP {} before it reaches the gateway.",
                 answer.status
             );
-            let fix = "In the Cloudflare dashboard: Security, Bots: turn off “Block AI bots” for this host, or add a WAF rule that skips it for /mcp, /oauth and /.well-known. With that rule on, sign-in succeeds and the connection still fails.";
+            let fix = "In the Cloudflare dashboard, under Security, Settings, Bot traffic: turn off “Block AI bots” for this host, or skip it for /mcp, /oauth and /.well-known with a custom rule. With that rule on, sign-in succeeds and the connection still fails.";
             row(CheckState::Fail, TITLE, detail, Some(fix))
         }
         Err(fault) => {
