@@ -116,6 +116,7 @@ pub fn without_config<S>(request: &Request, problem: &str) -> Response<S> {
     match request.path.as_str() {
         "/health" => health(),
         "/" => pages::home::not_configured(problem),
+        "/ui.css" => html::stylesheet(),
         _ => {
             let refusal = Refusal::new(Code::Internal, format!("The gateway is not configured: {problem}"))
                 .next("Tell the operator.");

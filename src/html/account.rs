@@ -56,7 +56,7 @@ fn card(app: &App, csrf: &str) -> Markup {
     let source = match (&app.client_host, app.is_loopback) {
         (_, true) => html! { "On your computer" },
         (Some(host), false) => html! { (parts::name(host)) },
-        (None, false) => html! { "Address unknown" },
+        (None, false) => html! { "Gives no address" },
     };
     html! {
         div.split {

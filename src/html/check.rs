@@ -1,4 +1,4 @@
-//! The owner's self-check: what is set up, what is not, and how to mend it.
+//! The owner's self-check: what is set up, what is not, and how to fix it.
 //! Not for: finding it out (`pages`).
 
 use super::Nav;
@@ -33,9 +33,9 @@ pub fn check(view: &Check) -> String {
     let verdict = match (count(CheckState::Fail), count(CheckState::Warn)) {
         (0, 0) => "Everything that can be checked from here is in order.".to_owned(),
         (0, warn) => format!("Nothing is broken. {} could be better.", things(warn)),
-        (fail, 0) => format!("{} must be mended.", things(fail)),
+        (fail, 0) => format!("{} must be fixed.", things(fail)),
         (fail, warn) => {
-            format!("{} must be mended, {} could be better.", things(fail), things(warn).to_lowercase())
+            format!("{} must be fixed, {} could be better.", things(fail), things(warn).to_lowercase())
         }
     };
     let main = html! {
@@ -53,8 +53,8 @@ pub fn check(view: &Check) -> String {
 fn line(row: &CheckRow) -> Markup {
     let (class, word) = match row.state {
         CheckState::Ok => ("state ok", "In order"),
-        CheckState::Warn => ("state warn", "Look at"),
-        CheckState::Fail => ("state fail", "Mend"),
+        CheckState::Warn => ("state warn", "Improve"),
+        CheckState::Fail => ("state fail", "Fix"),
     };
     html! {
         li {

@@ -68,7 +68,8 @@ pub fn consent(view: &Consent) -> String {
 
 fn asks(view: &Consent) -> Markup {
     let name = parts::clean(&view.client_name);
-    let initial = name.chars().find(|c| c.is_alphanumeric()).unwrap_or('?');
+    let is_doubtful = view.look_alike.is_some();
+    let initial = name.chars().find(|c| c.is_alphanumeric() && !is_doubtful).unwrap_or('?');
     html! {
         div.heading.asks {
             div.pair aria-hidden="true" {
@@ -76,7 +77,10 @@ fn asks(view: &Consent) -> Markup {
                 span.pair-line {}
                 (super::mark())
             }
-            h1 { (parts::name(&name)) " wants to use Atelier for you" }
+            h1 {
+                @if is_doubtful { "An app that calls itself “" (parts::name(&name)) "”" } @else { (parts::name(&name)) }
+                " wants to use Atelier for you"
+            }
             p.lead { "If you allow it, it can do what you tick below in one workspace, until you withdraw it." }
         }
     }
@@ -104,12 +108,12 @@ fn warnings(view: &Consent) -> Markup {
 }
 
 fn parties(view: &Consent) -> Markup {
-    let vouched = view.client_host.as_deref().filter(|_| view.is_verified && view.look_alike.is_none());
     let app = html! {
-        @match (vouched, view.client_host.as_deref()) {
-            (Some(host), _) => { strong { (parts::name(host)) } " vouches for it" span.tag.confirmed { "Confirmed" } }
-            (None, Some(host)) => { "Says it is from " strong { (parts::name(host)) } span.tag.unconfirmed { "Not confirmed" } }
-            (None, None) => { "Gave its own name" span.tag.unconfirmed { "Not confirmed" } }
+        @match &view.client_host {
+            Some(host) if view.look_alike.is_some() => { "Comes from " strong { (parts::name(host)) } }
+            Some(host) if view.is_verified => { strong { (parts::name(host)) } " vouches for it " span.tag.confirmed { "Confirmed" } }
+            Some(host) => { "Says it is from " strong { (parts::name(host)) } " " span.tag.unconfirmed { "Not confirmed" } }
+            None => { "Gave its own name " span.tag.unconfirmed { "Not confirmed" } }
         }
     };
     let target = html! {

@@ -34,10 +34,10 @@ pub fn home(view: &Home) -> String {
             @if view.notice.is_none() {
                 (address(view))
                 (steps(view))
-            }
-            section aria-labelledby="ask" {
-                h2 #ask { "Then ask" }
-                ul.questions { @for question in QUESTIONS { li { "“" (question) "”" } } }
+                section aria-labelledby="ask" {
+                    h2 #ask { "Then ask" }
+                    ul.questions { @for question in QUESTIONS { li { "“" (question) "”" } } }
+                }
             }
             footer.fine { "Atelier " (view.version) " · " a href="/health" { "Health" } }
         }

@@ -46,12 +46,12 @@ pub fn invitation(view: &Invitation) -> String {
             section.card aria-label="The invitation" {
                 (parts::facts(&[
                     ("Workspace", parts::name(&view.workspace)),
-                    ("Your role", html! { strong { (view.role.label()) } ": " (view.role.explanation()) }),
+                    ("Your role", html! { strong { (view.role.label()) } ": you can " (view.role.can()) "." }),
                     ("Made for", parts::name(&view.email)),
                 ]))
                 (answer(view))
             }
-            p.fine { "You can leave a workspace at any time. If you do not know who invites you, decline or close this page." }
+            p.fine { "Joining shows nobody your other workspaces. If you do not know who invites you, decline or close this page." }
         }
     };
     super::document("Invitation", None, main)
@@ -72,7 +72,7 @@ fn answer(view: &Invitation) -> Markup {
             }
         },
         Visitor::Invited { person, csrf, token } => html! {
-            form method="post" action={ "/invitations/" (token) } {
+            form.stack method="post" action={ "/invitations/" (token) } {
                 (parts::csrf(csrf))
                 p { "You answer as " strong { (parts::name(person)) } "." }
                 div.pair-of-buttons {

@@ -132,7 +132,10 @@ pub fn code(text: &str) -> Markup {
 pub fn confirm(label: &str, of: &str, question: &Markup) -> Markup {
     html! {
         details.confirm {
-            summary { span.button.small.quiet-danger { (label) span.unseen { " " (clean(of)) } } }
+            summary {
+                span.button.small.quiet-danger.when-closed { (label) span.unseen { " " (clean(of)) } }
+                span.button.small.when-open { "Cancel" }
+            }
             div.confirm-body { (question) }
         }
     }

@@ -25,7 +25,6 @@ pub fn problem(view: &Problem) -> String {
     let main = html! {
         div.narrow {
             div.heading {
-                p.context { "This cannot go on" }
                 h1 { (view.title) }
                 p.lead { (view.what) }
             }
@@ -36,7 +35,7 @@ pub fn problem(view: &Problem) -> String {
                     p { a.button.primary href=(link.href) { (link.label) } }
                 }
             }
-            p.fine { "If it happens again, tell whoever runs this gateway the request " code { (parts::clean(&view.request_id)) } "." }
+            p.fine { "If it happens again, tell whoever runs this gateway." br; "Request " code { (parts::clean(&view.request_id)) } }
         }
     };
     super::document(&view.title, None, main)

@@ -48,7 +48,7 @@ pub fn sign_in(view: &SignIn) -> String {
             @if let Some(form) = &view.development { (development(form)) }
             @if view.choices.is_empty() && view.development.is_none() { (nothing()) }
             @if !view.choices.is_empty() {
-                p.fine { "Signing in tells this gateway your e-mail address and that it is yours, nothing else." }
+                p.fine { "This gateway takes your confirmed e-mail address from it, to know you again." }
             }
         }
     };

@@ -96,7 +96,7 @@ fn fresh(made: &MadeToken, url: &str) -> Markup {
         Tone::Good,
         None,
         &html! {
-            h2 { "Your new token " (parts::name(&made.name)) }
+            h2 { "Your new token: " (parts::name(&made.name)) }
             p { strong { "Copy it now. You will not see it again." } " The gateway keeps only a fingerprint of it." }
             (parts::code(&made.token))
             h3 { "Claude Code" }

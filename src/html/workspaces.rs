@@ -85,11 +85,12 @@ impl Role {
         }
     }
 
-    pub(super) fn explanation(self) -> &'static str {
+    /// Completes "can …".
+    pub(super) fn can(self) -> &'static str {
         match self {
-            Role::Owner => "makes and spends, and manages members",
-            Role::Member => "makes and spends Creative Units",
-            Role::Viewer => "sees everything, spends nothing",
+            Role::Owner => "make things, spend Creative Units and manage members",
+            Role::Member => "make things and spend Creative Units",
+            Role::Viewer => "see everything, but make and spend nothing",
         }
     }
 }
@@ -143,7 +144,7 @@ pub fn workspace(view: &Workspace) -> String {
             div.heading {
                 p.context { a href="/account/workspaces" { "Workspaces" } }
                 h1 { (parts::name(&view.name)) }
-                p.lead { "You are " @if is_owner { "an owner" } @else { "a " (view.role.value()) } " here: " (view.role.explanation()) "." }
+                p.lead { "You are " @if is_owner { "an owner" } @else { "a " (view.role.value()) } ": you can " (view.role.can()) "." }
             }
             (parts::told(view.notice.as_ref()))
             (units(view))
@@ -214,7 +215,7 @@ fn manage(index: usize, member: &Member, base: &str, csrf: &str) -> Markup {
     let id = format!("role-{index}");
     let action = format!("{base}/members");
     let question = html! {
-        p { "Their apps and tokens lose this workspace. What they made stays." }
+        p { @if member.is_self { "Your" } @else { "Their" } " apps and tokens lose this workspace. What was made stays." }
         form method="post" action=(action) {
             (parts::csrf(csrf))
             (parts::hidden("person", &member.person))
@@ -259,7 +260,7 @@ fn invitations(view: &Workspace, base: &str) -> Markup {
                 (parts::button("Make invitation"))
             }
             p.hint #email-hint { "No mail is sent: you get a link to pass on, and only this address can accept it." }
-            ul.plain { @for role in Role::ALL { li.hint { strong { (role.label()) } " " (role.explanation()) } } }
+            ul.plain { @for role in Role::ALL { li.hint { strong { (role.label()) "s" } " can " (role.can()) "." } } }
             @if !view.invitations.is_empty() {
                 h3 { "Open invitations" }
                 ul.rows {

@@ -137,9 +137,12 @@ async fn issue<P: Platform>(
         },
     };
     let workspaces = visit.workspaces().await?;
-    let Some((workspace_id, _)) = workspaces.iter().find(|(id, _)| id.as_str() == form.workspace_id) else {
+    // Empty: any workspace the person belongs to when it is used.
+    let workspace_id =
+        workspaces.iter().map(|(id, _)| id).find(|id| id.as_str() == form.workspace_id).cloned();
+    if workspace_id.is_none() && !form.workspace_id.is_empty() {
         return Ok(Err("Choose one of your workspaces.".into()));
-    };
+    }
     let token_id = TokenId::mint(now, &visit.platform.random());
     let secret = visit.platform.random();
     let kind = Kind::PersonalAccessToken;
@@ -150,7 +153,7 @@ async fn issue<P: Platform>(
         hash: opaque::hash(&token),
         name: form.name.clone(),
         scopes,
-        workspace_id: Some(workspace_id.clone()),
+        workspace_id: workspace_id.clone(),
         expires_at,
     };
     if let Reply::Mismatch(why) = visit.ask(Command::Issue(issued)).await? {

@@ -85,10 +85,10 @@ pub async fn page<P: Platform>(platform: &P, request: &Request, request_id: &str
     };
     let mut choices = Vec::new();
     if let Some(oidc) = &config.oidc {
-        choices.push(choice(format!("Continue with {}", origin::hostname(&oidc.issuer)), "oidc"));
+        choices.push(choice(origin::hostname(&oidc.issuer).to_owned(), "oidc"));
     }
     if config.github.is_some() {
-        choices.push(choice("Continue with GitHub".into(), "github"));
+        choices.push(choice("GitHub".into(), "github"));
     }
     let development =
         offers_development(config, request).then(|| DevelopmentForm { return_to: back.clone() });
