@@ -14,6 +14,15 @@ pub fn public<'a>(config: &'a Config, request: &'a Request) -> &'a str {
     }
 }
 
+/// Where a page that was asked for under another name of this gateway really is: cookies and redirect URIs are the
+/// public origin's. None: it was asked for there.
+pub fn elsewhere(config: &Config, request: &Request) -> Option<String> {
+    let public = public(config, request);
+    let is_there = host(public).eq_ignore_ascii_case(host(&request.origin));
+    let query = if request.query.is_empty() { String::new() } else { format!("?{}", request.query) };
+    (!is_there).then(|| format!("{public}{}{query}", request.path))
+}
+
 /// The request as the proxy received it, if a proxy that the operator named has sent it. Anybody else's
 /// X-Forwarded-Host would let them choose the issuer that our documents and links name.
 pub fn forwarded<'a>(config: &Config, request: &'a Request) -> Cow<'a, Request> {
@@ -86,6 +95,27 @@ mod tests {
         ] {
             assert!(!is_loopback(origin), "{origin}");
         }
+    }
+
+    #[test]
+    fn a_page_under_another_name_is_at_the_public_one() {
+        let config = |url: &str| {
+            let lookup = |name: &str| match name {
+                "GATEWAY_SECRET" => Some("0123456789abcdef0123456789abcdef".to_owned()),
+                "PUBLIC_URL" => Some(url.to_owned()),
+                _ => None,
+            };
+            Config::parse(lookup).unwrap()
+        };
+        let request =
+            |url: &str| Request::new("GET", url, Headers::default(), Payload::Text(String::new())).unwrap();
+        let public = config("https://media.example");
+        let inner = request("https://atelier.workers.dev/account?x=1");
+        assert_eq!(elsewhere(&public, &inner).as_deref(), Some("https://media.example/account?x=1"));
+        // A proxy that ends TLS hands on plain http; the name is what counts.
+        assert_eq!(elsewhere(&public, &request("http://Media.example/account")), None);
+        assert_eq!(elsewhere(&config(""), &inner), None);
+        assert_eq!(elsewhere(&config("http://127.0.0.1:1"), &request("http://localhost:2/")), None);
     }
 
     #[test]

@@ -39,6 +39,11 @@ async fn authorization<P: Platform>(
     let is_local = origin::is_local(platform.config(), request);
     let method = request.method.as_str();
     let path = request.path.as_str();
+    if let Some(location) =
+        origin::elsewhere(platform.config(), request).filter(|_| path == "/oauth/authorize")
+    {
+        return Some(Response::see_other(location));
+    }
     if method == "OPTIONS" && path != "/oauth/authorize" {
         return Some(discovery::preflight());
     }
@@ -91,6 +96,10 @@ async fn people<P: Platform>(
     request: &Request,
     request_id: &str,
 ) -> Option<Response<P::Stream>> {
+    let is_page = !matches!(request.path.as_str(), "/health" | "/ui.css");
+    if let Some(location) = origin::elsewhere(platform.config(), request).filter(|_| is_page) {
+        return Some(Response::see_other(location));
+    }
     Some(match (request.method.as_str(), request.path.as_str()) {
         ("GET" | "HEAD", "/") => pages::home::home(platform, request),
         ("GET" | "HEAD", "/ui.css") => html::stylesheet(),

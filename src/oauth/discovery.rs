@@ -104,7 +104,7 @@ fn authorization_server(issuer: &str) -> Value {
         "revocation_endpoint_auth_signing_alg_values_supported": signing,
         "client_id_metadata_document_supported": true,
         "authorization_response_iss_parameter_supported": true,
-        "prompt_values_supported": ["none", "login", "consent"],
+        "prompt_values_supported": ["none", "consent"],
         // What OpenID Connect's address must have (Discovery section 3); no ID token is ever issued.
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["ES256"],

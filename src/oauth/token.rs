@@ -39,9 +39,7 @@ async fn answer<P: Platform>(platform: &P, request: &Request) -> Result<Value, O
         let why = "Only the grant types authorization_code and refresh_token are served here.";
         return Err(OAuthError::new("unsupported_grant_type", why));
     }
-    // By client too, so that one behind a shared address cannot use up what belongs to all of them.
-    let key = format!("{} {}", request.address(), form.get("client_id").unwrap_or_default());
-    if !platform.within_budget(Budget::Token, &key).await {
+    if !platform.within_budget(Budget::Token, request.address()).await {
         return Err(OAuthError::too_many(60));
     }
     let client = client_auth::authenticate(platform, request, &form).await?;

@@ -83,5 +83,6 @@ pub async fn sign_out_everywhere<P: Platform>(visit: &Visit<'_, P>) -> Outcome<P
         "person.signed_out_everywhere",
         json!({ "person": visit.session.person }),
     );
-    Ok(Response::see_other("/sign-in").with("set-cookie", session::close(visit.request)))
+    Ok(Response::see_other("/sign-in")
+        .with("set-cookie", session::close(visit.platform.config(), visit.request)))
 }

@@ -4,6 +4,7 @@
 
 use super::SignInFault;
 use super::session::{cookie, cookie_name};
+use crate::config::Config;
 use crate::crypto;
 use crate::http::Request;
 use crate::platform::Platform;
@@ -42,8 +43,10 @@ impl Attempt {
 
 pub fn begin<P: Platform>(platform: &P, request: &Request, provider: &str, return_to: String) -> Attempt {
     // Two tabs of one browser may both be signing in.
-    let kept =
-        request.cookie(&cookie_name(request, NAME)).filter(|value| value.len() == 43).map(str::to_owned);
+    let kept = request
+        .cookie(&cookie_name(platform.config(), request, NAME))
+        .filter(|value| value.len() == 43)
+        .map(str::to_owned);
     let browser = kept.unwrap_or_else(|| crypto::base64url(&platform.random::<32>()));
     let state = State {
         provider: provider.to_owned(),
@@ -71,7 +74,8 @@ pub fn resume<P: Platform>(platform: &P, request: &Request, provider: &str) -> R
     if state.expires_at <= platform.now() {
         return Err(fault("The sign-in took longer than 15 minutes."));
     }
-    let browser = request.cookie(&cookie_name(request, NAME)).unwrap_or_default().to_owned();
+    let browser =
+        request.cookie(&cookie_name(platform.config(), request, NAME)).unwrap_or_default().to_owned();
     if !crypto::same(hash(&browser).as_bytes(), state.browser.as_bytes()) {
         return Err(fault("This sign-in began in another browser, or this browser does not keep cookies."));
     }
@@ -94,14 +98,14 @@ fn made<P: Platform>(
         return_to,
         nonce: secret("sign-in nonce"),
         code_verifier: secret("sign-in code verifier"),
-        cookie: cookie(request, NAME, browser, VALID_SECONDS),
+        cookie: cookie(platform.config(), request, NAME, browser, VALID_SECONDS),
         state,
     }
 }
 
 /// The `Set-Cookie` value that ends the attempt.
-pub fn forget(request: &Request) -> String {
-    cookie(request, NAME, "", 0)
+pub fn forget(config: &Config, request: &Request) -> String {
+    cookie(config, request, NAME, "", 0)
 }
 
 fn hash(browser: &str) -> String {

@@ -211,7 +211,7 @@ async fn enter<P: Platform>(
             let cookie = session::open(platform, request, &identity, profile.epoch);
             Response::see_other(back.to_owned())
                 .with("set-cookie", cookie)
-                .with("set-cookie", attempt::forget(request))
+                .with("set-cookie", attempt::forget(platform.config(), request))
         }
         Err(fault) => {
             platform.log(
@@ -231,7 +231,7 @@ pub async fn sign_out<P: Platform>(platform: &P, request: &Request) -> Response<
     let is_ours = session.is_none_or(|session| session.allows(platform, &form));
     let back = form.get("return").map_or_else(|| "/".to_owned(), |path| return_to(Some(path)));
     let response = Response::see_other(back);
-    if is_ours { response.with("set-cookie", session::close(request)) } else { response }
+    if is_ours { response.with("set-cookie", session::close(platform.config(), request)) } else { response }
 }
 
 fn too_many<P: Platform>(platform: &P, request_id: &str) -> Response<P::Stream> {

@@ -3,10 +3,12 @@
 //! worth nothing.
 
 use super::Identity;
+use crate::config::Config;
 use crate::crypto;
 use crate::http::{Form, Request};
 use crate::id::PersonId;
 use crate::oauth::account::{self, Account};
+use crate::origin;
 use crate::platform::{Platform, Unavailable};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -48,12 +50,18 @@ pub fn open<P: Platform>(platform: &P, request: &Request, identity: &Identity, e
         expires_at: platform.now().plus_seconds(VALID_SECONDS),
     };
     let text = serde_json::to_string(&session).unwrap_or_default();
-    cookie(request, NAME, &platform.config().signer("browser session").seal(&text), VALID_SECONDS)
+    cookie(
+        platform.config(),
+        request,
+        NAME,
+        &platform.config().signer("browser session").seal(&text),
+        VALID_SECONDS,
+    )
 }
 
 /// The `Set-Cookie` value that ends it in this browser.
-pub fn close(request: &Request) -> String {
-    cookie(request, NAME, "", 0)
+pub fn close(config: &Config, request: &Request) -> String {
+    cookie(config, request, NAME, "", 0)
 }
 
 /// Who is signed in with this browser.
@@ -66,7 +74,7 @@ pub async fn current<P: Platform>(platform: &P, request: &Request) -> Result<Opt
 }
 
 fn read<P: Platform>(platform: &P, request: &Request) -> Option<Session> {
-    let sealed = request.cookie(&cookie_name(request, NAME))?;
+    let sealed = request.cookie(&cookie_name(platform.config(), request, NAME))?;
     let session: Session =
         serde_json::from_str(&platform.config().signer("browser session").open(sealed)?).ok()?;
     (session.expires_at > platform.now()).then_some(session)
@@ -74,15 +82,20 @@ fn read<P: Platform>(platform: &P, request: &Request) -> Option<Session> {
 
 /// `__Host-` keeps a cookie to this host and to https (RFC 6265bis section 4.1.3.2); browsers give it to nobody on
 /// plain http, which only a gateway on loopback speaks.
-pub fn cookie_name(request: &Request, name: &str) -> String {
-    if request.origin.starts_with("https://") { format!("__Host-{name}") } else { name.to_owned() }
+pub fn cookie_name(config: &Config, request: &Request, name: &str) -> String {
+    if is_https(config, request) { format!("__Host-{name}") } else { name.to_owned() }
+}
+
+/// As the browser sees it: behind a proxy the request itself may have come over plain http.
+fn is_https(config: &Config, request: &Request) -> bool {
+    origin::public(config, request).starts_with("https://")
 }
 
 /// Lax, because people come here from other sites: a client's page, their provider.
-pub fn cookie(request: &Request, name: &str, value: &str, seconds: i64) -> String {
-    let secure = if request.origin.starts_with("https://") { "; Secure" } else { "" };
+pub fn cookie(config: &Config, request: &Request, name: &str, value: &str, seconds: i64) -> String {
+    let secure = if is_https(config, request) { "; Secure" } else { "" };
     format!(
         "{}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}",
-        cookie_name(request, name)
+        cookie_name(config, request, name)
     )
 }
