@@ -62,7 +62,7 @@ fn line(row: &CheckRow) -> Markup {
             div {
                 h2.item-title { (row.title) }
                 p { (row.detail) }
-                @if let Some(fix) = &row.fix { (parts::code(fix)) }
+                @if let Some(fix) = &row.fix { p.hint { (fix) } }
             }
         }
     }

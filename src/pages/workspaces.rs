@@ -84,9 +84,9 @@ pub async fn show<P: Platform>(visit: &Visit<'_, P>, id: &str) -> Outcome<P::Str
         id: id.to_string(),
         name: summary.name,
         role: role(summary.role),
-        free: summary.balance.words(),
-        reserved: summary.reserved.words(),
-        spent: summary.spent.words(),
+        free: summary.balance.to_string(),
+        reserved: summary.reserved.to_string(),
+        spent: summary.spent.to_string(),
         // Units are the operator's money: owning one workspace is not enough.
         can_grant: summary.role == Role::Owner && visit.is_owner(),
         members: members.into_iter().map(|member| shown(member, &person)).collect(),
