@@ -81,7 +81,7 @@ fn page(status: u16, what: impl Into<String>) -> End {
 /// GET
 pub async fn ask<P: Platform>(platform: &P, request: &Request, request_id: &str) -> Response<P::Stream> {
     match checked(platform, request).await {
-        Ok((session, asked)) => show(platform, &session, &asked, None, request_id).await,
+        Ok((session, asked)) => show(platform, request, &session, &asked, None, request_id).await,
         Err(end) => finish(platform, request, end, request_id),
     }
 }
@@ -277,6 +277,7 @@ fn finish<P: Platform>(platform: &P, request: &Request, end: End, request_id: &s
 
 async fn show<P: Platform>(
     platform: &P,
+    request: &Request,
     session: &Session,
     asked: &AuthorizationRequest,
     problem: Option<&str>,
@@ -298,16 +299,7 @@ async fn show<P: Platform>(
             );
             sign_in::refuse(platform, 403, "No workspace", &fault, request_id)
         }
-        Err(reason) => {
-            platform.log(
-                Level::Error,
-                "authorize.unavailable",
-                json!({ "request_id": request_id, "reason": reason.0 }),
-            );
-            let fault =
-                SignInFault::new("The gateway could not reach its own storage.", "Try again in a moment.");
-            sign_in::refuse(platform, 503, "Just a moment", &fault, request_id)
-        }
+        Err(reason) => finish(platform, request, reason.into(), request_id),
     }
 }
 
@@ -326,6 +318,7 @@ pub async fn answer<P: Platform>(platform: &P, request: &Request, request_id: &s
     if chosen.is_empty() {
         return show(
             platform,
+            request,
             &session,
             &asked,
             Some("Choose at least one thing the app may do, or deny."),

@@ -2,7 +2,7 @@
 //! a personal access token ends by being shown, whoever has it. What is unknown answers 200, as the RFC wants.
 
 use super::access;
-use super::account::{self, Account};
+use super::account;
 use super::client_auth;
 use super::discovery;
 use super::error::OAuthError;
@@ -42,7 +42,7 @@ async fn answer<P: Platform>(platform: &P, request: &Request) -> Result<(), OAut
     };
     let Some((person, grant_id)) = found else { return Ok(()) };
     let command = account::Command::RevokeGrant { grant_id, client_id: Some(client.client_id) };
-    ask(platform, &person, command).await.map(|_| ())
+    token::ask(platform, &person, command).await.map(|_| ())
 }
 
 /// Only whoever has the whole token may end it: the checksum alone is not proof.
@@ -54,19 +54,8 @@ async fn end_personal<P: Platform>(
 ) -> Result<(), OAuthError> {
     let Some(token_id) = TokenId::parse(id) else { return Ok(()) };
     let command = account::Command::Verify { token_id: token_id.clone(), hash: opaque::hash(given) };
-    if let account::Reply::Valid(_) = ask(platform, person, command).await? {
-        ask(platform, person, account::Command::Revoke { token_id }).await?;
+    if let account::Reply::Valid(_) = token::ask(platform, person, command).await? {
+        token::ask(platform, person, account::Command::Revoke { token_id }).await?;
     }
     Ok(())
-}
-
-async fn ask<P: Platform>(
-    platform: &P,
-    person: &PersonId,
-    command: account::Command,
-) -> Result<account::Reply, OAuthError> {
-    platform
-        .ask::<Account>(person.as_str(), command)
-        .await
-        .map_err(|reason| OAuthError::fault(platform, "revoke.unavailable", &reason))
 }

@@ -9,7 +9,7 @@ use super::error::OAuthError;
 use super::opaque::{self, Claimed, Kind};
 use super::scope::Scopes;
 use crate::http::{Form, Payload, Request, Response};
-use crate::id::GrantId;
+use crate::id::{GrantId, PersonId};
 use crate::origin;
 use crate::platform::{Budget, Level, Platform};
 use serde_json::{Value, json};
@@ -111,7 +111,7 @@ async fn redeem<P: Platform>(
         redirect_uri: form.get("redirect_uri").map(str::to_owned),
         resource,
     };
-    let reply = ask(platform, &claimed, account::Command::Redeem(redemption)).await?;
+    let reply = ask(platform, &claimed.person, account::Command::Redeem(redemption)).await?;
     match reply {
         account::Reply::Redeemed(granted) => Ok(Issued { claimed, grant_id, granted: *granted }),
         account::Reply::Reused => {
@@ -150,7 +150,7 @@ async fn refresh<P: Platform>(
         resource,
         scopes: wanted,
     };
-    match ask(platform, &claimed, account::Command::Refresh(refreshing)).await? {
+    match ask(platform, &claimed.person, account::Command::Refresh(refreshing)).await? {
         account::Reply::Refreshed(granted) => Ok(Issued { claimed, grant_id, granted: *granted }),
         account::Reply::TooWide => {
             let why = "scope asks for more than was granted. Send the person through authorization again.";
@@ -178,13 +178,14 @@ fn with_grant(claimed: Option<Claimed>) -> Option<(Claimed, GrantId)> {
     Some((claimed, grant_id))
 }
 
-async fn ask<P: Platform>(
+/// A person's `Account`, where it cannot be reached as an answer of these endpoints.
+pub async fn ask<P: Platform>(
     platform: &P,
-    claimed: &Claimed,
+    person: &PersonId,
     command: account::Command,
 ) -> Result<account::Reply, OAuthError> {
     platform
-        .ask::<Account>(claimed.person.as_str(), command)
+        .ask::<Account>(person.as_str(), command)
         .await
         .map_err(|reason| OAuthError::fault(platform, "token.unavailable", &reason))
 }

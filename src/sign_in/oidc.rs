@@ -56,6 +56,13 @@ struct Tokens {
     access_token: Option<String>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Refused {
+    error: String,
+    error_description: String,
+}
+
 pub async fn start<P: Platform>(
     platform: &P,
     request: &Request,
@@ -195,11 +202,11 @@ async fn exchange<P: Platform>(
     }
     let answer = platform.fetch(request).await.map_err(|fault| unusable(platform, &fault.to_string()))?;
     if answer.status != 200 {
-        let told: String = answer.body.chars().take(300).collect();
-        return Err(unusable(
-            platform,
-            &format!("its token endpoint answers HTTP {}: {told}", answer.status),
-        ));
+        // Only the two fields of RFC 6749 section 5.2: the rest of the body could repeat what was sent.
+        let told = serde_json::from_str::<Refused>(&answer.body).unwrap_or_default();
+        let (error, description) = (told.error, told.error_description);
+        let why = format!("its token endpoint answers HTTP {}: {error} {description}", answer.status);
+        return Err(unusable(platform, &why));
     }
     serde_json::from_str(&answer.body)
         .map_err(|_| unusable(platform, "its token endpoint does not answer with JSON"))
