@@ -4,6 +4,7 @@
 use super::account::{self, Account};
 use super::bearer::{self, Denied};
 use super::discovery;
+use super::error::OAuthError;
 use crate::error::{Code, Refusal};
 use crate::http::{Request, Response};
 use crate::origin;
@@ -34,6 +35,11 @@ pub async fn userinfo<P: Platform>(platform: &P, request: &Request, request_id: 
         }
         Err(denied) => denied,
     };
+    // Whoever is told 401 throws the token away.
+    if let Denied::Unavailable(reason) = &denied {
+        let fault = OAuthError::fault(platform, "userinfo.unavailable", reason);
+        return discovery::share(fault.response());
+    }
     let refusal = Refusal::new(Code::Unauthenticated, "This endpoint needs an access token.");
     discovery::share(bearer::unauthorized(&denied, issuer, "", refusal.envelope(request_id).to_string()))
 }
