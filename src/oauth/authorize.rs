@@ -241,7 +241,9 @@ fn finish<P: Platform>(platform: &P, request: &Request, end: End, request_id: &s
                 "authorize.refused",
                 json!({ "request_id": request_id, "reason": fault.what }),
             );
-            sign_in::refuse(platform, status, "This app cannot be connected", &fault, request_id)
+            let response =
+                sign_in::refuse(platform, status, "This app cannot be connected", &fault, request_id);
+            if status == 429 { response.with("retry-after", "60") } else { response }
         }
         End::Client(refused) => {
             platform.log(
