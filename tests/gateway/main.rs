@@ -3,6 +3,7 @@
 
 mod journey;
 mod money;
+mod oauth;
 mod outside;
 mod refusals;
 mod sessions;

@@ -49,6 +49,20 @@ impl Client {
         }
     }
 
+    /// Whoever holds this token.
+    pub fn holding(memory: &Memory, token: &str) -> Self {
+        Self {
+            memory: memory.clone(),
+            token: token.to_owned(),
+            token_id: String::new(),
+            person: String::new(),
+            workspace_id: String::new(),
+            era: Era::V2026_07_28,
+            session: None,
+            next_id: Cell::new(1),
+        }
+    }
+
     pub fn in_era(mut self, era: Era) -> Self {
         self.era = era;
         self

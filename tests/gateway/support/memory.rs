@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 pub const OPERATOR_KEY: &str = "the-operator-key-of-the-test-world";
-const GATEWAY_SECRET: &str = "the-gateway-secret-of-the-test-world";
+pub const GATEWAY_SECRET: &str = "the-gateway-secret-of-the-test-world";
 /// 2026-11-21T07:32:00.000Z
 const BEGINNING: Timestamp = Timestamp(1_795_246_320_000);
 
@@ -66,21 +66,9 @@ pub struct State {
     asked: BTreeMap<(Budget, String, i64), u32>,
 }
 
-#[derive(Clone)]
-pub struct Memory(Rc<(Config, RefCell<State>)>);
-
-impl Memory {
-    pub fn new() -> Self {
-        Self::with(1, &[])
-    }
-
-    /// `settings` beside the two secrets.
-    pub fn with(seed: u64, settings: &[(&str, &str)]) -> Self {
-        let given = [("GATEWAY_SECRET", GATEWAY_SECRET), ("OPERATOR_KEY", OPERATOR_KEY)];
-        let lookup = |name: &str| {
-            settings.iter().chain(&given).find(|(key, _)| *key == name).map(|(_, text)| (*text).to_owned())
-        };
-        let state = State {
+impl State {
+    fn new(seed: u64) -> Self {
+        State {
             now: BEGINNING,
             dice: Dice::new(seed),
             counts: BTreeMap::new(),
@@ -97,8 +85,35 @@ impl Memory {
             files: BTreeMap::new(),
             internet: BTreeMap::new(),
             asked: BTreeMap::new(),
-        };
-        Self(Rc::new((Config::parse(lookup).unwrap(), RefCell::new(state))))
+        }
+    }
+}
+
+fn config(settings: &[(&str, &str)]) -> Config {
+    let given = [("GATEWAY_SECRET", GATEWAY_SECRET), ("OPERATOR_KEY", OPERATOR_KEY)];
+    let lookup = |name: &str| {
+        settings.iter().chain(&given).find(|(key, _)| *key == name).map(|(_, text)| (*text).to_owned())
+    };
+    Config::parse(lookup).unwrap()
+}
+
+#[derive(Clone)]
+pub struct Memory(Rc<(Config, RefCell<State>)>);
+
+impl Memory {
+    pub fn new() -> Self {
+        Self::with(1, &[])
+    }
+
+    /// `settings` beside the two secrets.
+    pub fn with(seed: u64, settings: &[(&str, &str)]) -> Self {
+        Self(Rc::new((config(settings), RefCell::new(State::new(seed)))))
+    }
+
+    /// The same world after the operator has changed the settings; nothing is left in this one.
+    pub fn redeployed(&self, settings: &[(&str, &str)]) -> Self {
+        let state = self.0.1.replace(State::new(0));
+        Self(Rc::new((config(settings), RefCell::new(state))))
     }
 
     pub fn state<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
