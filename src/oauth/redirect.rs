@@ -56,7 +56,9 @@ pub fn kind(uri: &str) -> Option<Kind> {
         return (rest == *last || is_user.is_some_and(is_segment)).then_some(Kind::PrivateUse);
     }
     let authority = origin::host(uri);
-    if authority.is_empty() || authority.contains(['@', '%']) || uri.contains("/../") || uri.contains("/./") {
+    // It is also written into the consent page's Content-Security-Policy (`csp_source`), so it is a name and no more.
+    let is_name = authority.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b));
+    if authority.is_empty() || !is_name || uri.contains("/../") || uri.contains("/./") {
         return None;
     }
     if uri.starts_with("https://") {
@@ -168,6 +170,9 @@ mod tests {
             "https://claude.ai\\@evil.example/",
             "https://claude%2eai/cb",
             "https:///cb",
+            "https://*/cb",
+            "https://claude.ai;script-src/cb",
+            "https://claude.ai,x/cb",
             "https://claude.ai/a/../b",
             "HTTPS://claude.ai/cb",
             "https://claude.ai/c b",
