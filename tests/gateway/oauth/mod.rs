@@ -4,6 +4,8 @@
 
 mod codes;
 mod connecting;
+mod redirects;
+mod sign_in;
 
 use crate::support::browser::{Form, Page};
 use crate::support::client::operate;

@@ -15,8 +15,7 @@ use std::rc::Rc;
 pub const ISSUER: &str = "https://id.example.com";
 const CLIENT_ID: &str = "atelier-at-id";
 const CLIENT_SECRET: &str = "the-secret-of-atelier-at-id";
-const KEY: [u8; 32] = [7; 32];
-const KID: &str = "op-1";
+const KEY: (&str, u8) = ("op-1", 7);
 
 /// Sign-in by both, as an operator sets it.
 pub const SETTINGS: &[(&str, &str)] = &[
@@ -39,8 +38,8 @@ pub struct Says {
     pub iss: Option<String>,
     /// The answer is this error.
     pub error: Option<String>,
-    /// Another key than the published one signs.
-    pub is_forged: bool,
+    /// Name and seed of the key that signs; published is [`KEY`].
+    pub key: (&'static str, u8),
 }
 
 #[derive(Clone)]
@@ -56,16 +55,13 @@ impl Providers {
             claims: json!({}),
             iss: Some(ISSUER.into()),
             error: None,
-            is_forged: false,
+            key: KEY,
         };
         let providers = Self(Rc::new(RefCell::new(says)));
         memory.serve_url(&format!("{ISSUER}/.well-known/openid-configuration"), |_| {
             answer(200, &discovery().to_string())
         });
-        memory.serve_url(&format!("{ISSUER}/jwks"), |_| {
-            let keys = json!({ "keys": [SigningKey::from_seed(&KEY).public_jwk(KID)] });
-            answer(200, &keys.to_string())
-        });
+        memory.serve_url(&format!("{ISSUER}/jwks"), |_| published(&[KEY]));
         let own = providers.clone();
         memory.serve_url(&format!("{ISSUER}/token"), move |request| own.token(request));
         memory.serve_url("https://github.com/login/oauth/access_token", github_token);
@@ -122,8 +118,8 @@ impl Providers {
         for (name, value) in says.claims.as_object().unwrap() {
             claims[name] = value.clone();
         }
-        let key = SigningKey::from_seed(if says.is_forged { &[8; 32] } else { &KEY });
-        let id_token = jwt::sign(&key, KID, "JWT", &claims).unwrap();
+        let (kid, seed) = says.key;
+        let id_token = jwt::sign(&SigningKey::from_seed(&[seed; 32]), kid, "JWT", &claims).unwrap();
         answer(
             200,
             &json!({ "id_token": id_token, "access_token": "at", "token_type": "Bearer" }).to_string(),
@@ -138,6 +134,13 @@ impl Providers {
         ]);
         answer(200, &emails.to_string())
     }
+}
+
+/// A JWK Set of these keys.
+pub fn published(keys: &[(&str, u8)]) -> Result<Inbound, FetchFault> {
+    let keys: Vec<_> =
+        keys.iter().map(|(kid, seed)| SigningKey::from_seed(&[*seed; 32]).public_jwk(kid)).collect();
+    answer(200, &json!({ "keys": keys }).to_string())
 }
 
 fn discovery() -> Value {
