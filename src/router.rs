@@ -96,13 +96,14 @@ async fn people<P: Platform>(
     request: &Request,
     request_id: &str,
 ) -> Option<Response<P::Stream>> {
-    let is_page = !matches!(request.path.as_str(), "/health" | "/ui.css");
+    let is_page = !matches!(request.path.as_str(), "/health" | "/ui.css" | "/favicon.ico");
     if let Some(location) = origin::elsewhere(platform.config(), request).filter(|_| is_page) {
         return Some(Response::see_other(location));
     }
     Some(match (request.method.as_str(), request.path.as_str()) {
         ("GET" | "HEAD", "/") => pages::home::home(platform, request),
         ("GET" | "HEAD", "/ui.css") => html::stylesheet(),
+        ("GET" | "HEAD", "/favicon.ico") => html::icon(),
         ("GET" | "HEAD", "/health") => health(),
         ("GET" | "HEAD", "/sign-in") => sign_in::page(platform, request, request_id).await,
         ("GET", "/sign-in/oidc") => sign_in::start(platform, request, "oidc", request_id).await,

@@ -27,7 +27,7 @@ static STYLESHEET_VERSION: LazyLock<String> =
     LazyLock::new(|| crypto::hex(&crypto::sha256(STYLESHEET.as_bytes())).chars().take(12).collect());
 
 /// The mark as the browser's tab shows it. In the page itself it takes the colours of the stylesheet.
-const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E%3Crect width='24' height='24' rx='6.5' fill='%236a3df0'/%3E%3Cpath d='M12 5 7 19M12 5l5 14M6 14.5h12' fill='none' stroke='%23fff' stroke-width='2' stroke-linecap='round'/%3E%3C/svg%3E";
+const ICON: &str = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'><rect width='24' height='24' rx='6.5' fill='#6a3df0'/><path d='M12 5 7 19M12 5l5 14M6 14.5h12' fill='none' stroke='#fff' stroke-width='2' stroke-linecap='round'/></svg>";
 
 /// Nothing but our own stylesheet and pictures; no script, no frame around us.
 const CSP: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'";
@@ -62,7 +62,7 @@ pub fn document(title: &str, nav: Option<&Nav>, main: Markup) -> String {
                 meta name="color-scheme" content="light dark";
                 title { (parts::clean(title)) " · Atelier" }
                 link rel="stylesheet" href={ "/ui.css?v=" (*STYLESHEET_VERSION) };
-                link rel="icon" href=(ICON);
+                link rel="icon" href="/favicon.ico" type="image/svg+xml";
             }
             body {
                 a.skip href="#main" { "Skip to the content" }
@@ -132,6 +132,13 @@ pub fn page_in_popup<S>(status: u16, html: String, form_action: &str) -> Respons
         .with("referrer-policy", "same-origin")
         .with("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
         .with("cache-control", "no-store")
+}
+
+/// `GET /favicon.ico`: hosted clients show it beside the connector.
+pub fn icon<S>() -> Response<S> {
+    Response::text(200, "image/svg+xml", ICON.to_owned())
+        .with("x-content-type-options", "nosniff")
+        .with("cache-control", "public, max-age=86400")
 }
 
 /// `GET /ui.css`, whatever its query says.

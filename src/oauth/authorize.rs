@@ -297,7 +297,7 @@ async fn show<P: Platform>(
         Ok(None) => {
             let fault = SignInFault::new(
                 "You belong to no workspace yet, so there is nothing an app could use.",
-                "Ask an owner for an invitation, or create a workspace on your account page; then connect again.",
+                "Ask an owner of the gateway for an invitation, then connect again.",
             );
             sign_in::refuse(platform, 403, "No workspace", &fault, request_id)
         }

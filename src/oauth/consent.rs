@@ -35,7 +35,7 @@ pub async fn view<P: Platform>(
         client_name: asked.client_name.clone(),
         client_host: asked.client_host.clone(),
         is_verified: asked.client_host.is_some(),
-        redirect_host: redirect::shown(&asked.redirect_uri),
+        redirect_host: redirect::place(&asked.redirect_uri),
         is_loopback,
         look_alike: redirect::look_alike(
             &asked.client_name,

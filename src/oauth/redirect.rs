@@ -100,9 +100,19 @@ pub fn shown(uri: &str) -> String {
     }
 }
 
+/// The same in a sentence that has said already that it is an app on this computer: where it listens, or its scheme.
+pub fn place(uri: &str) -> String {
+    match kind(uri) {
+        Some(Kind::PrivateUse) => uri.split(':').next().unwrap_or_default().to_owned(),
+        _ => origin::host(uri).to_owned(),
+    }
+}
+
 /// What a Content-Security-Policy must allow so that a form's answer may redirect there.
 pub fn csp_source(uri: &str) -> String {
     match uri.split_once("://") {
+        // A policy has no words for an IPv6 address (CSP 3 section 2.3.1); the scheme is the narrowest that browsers take.
+        Some((scheme @ ("https" | "http"), rest)) if rest.starts_with('[') => format!("{scheme}:"),
         Some((scheme @ ("https" | "http"), _)) => format!("{scheme}://{}", origin::host(uri)),
         Some((scheme, _)) => format!("{scheme}:"),
         None => "'none'".to_owned(),
@@ -247,6 +257,7 @@ mod tests {
         let built = build("https://a.example/cb?x=1", &[("code", "c")], Some("s &="), "https://gw.example");
         assert_eq!(built, "https://a.example/cb?x=1&code=c&state=s%20%26%3D&iss=https%3A%2F%2Fgw.example");
         assert_eq!(csp_source("http://127.0.0.1:8/cb"), "http://127.0.0.1:8");
+        assert_eq!(csp_source("http://[::1]:8/cb"), "http:");
         assert_eq!(csp_source("cursor://anysphere.cursor-mcp/oauth/callback"), "cursor:");
     }
 }

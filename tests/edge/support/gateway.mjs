@@ -21,9 +21,9 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () =>
 
 export const conformanceBundle = process.env.ATELIER_CONFORMANCE_BUNDLE;
 
-/// `bundle`: a folder other than the one the development script serves.
-export async function startGateway({ bundle, state } = {}) {
-  const gateway = new Gateway(state ?? fs.mkdtempSync(path.join(os.tmpdir(), "atelier-edge-")), bundle);
+/// `bundle`: a folder other than the one the development script serves. `vars`: settings, by name.
+export async function startGateway({ bundle, state, vars } = {}) {
+  const gateway = new Gateway(state ?? fs.mkdtempSync(path.join(os.tmpdir(), "atelier-edge-")), bundle, vars);
   await gateway.start();
   return gateway;
 }
@@ -40,9 +40,10 @@ export async function freePort() {
 }
 
 class Gateway {
-  constructor(state, bundle) {
+  constructor(state, bundle, vars = {}) {
     this.state = state;
     this.bundle = bundle;
+    this.vars = vars;
     this.log = path.join(state, "server.log");
   }
 
@@ -53,10 +54,11 @@ class Gateway {
     const ready = path.join(this.state, `ready-${this.port}.json`);
     const log = fs.openSync(this.log, "a");
     const bundle = this.bundle ? ["--bundle", this.bundle] : ["--no-build"];
+    const vars = Object.entries(this.vars).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
     this.serverGroup = undefined;
     this.child = spawn(
       path.join(ROOT, "scripts/dev"),
-      [...bundle, "--port", String(this.port), "--state", this.state, "--ready", ready],
+      [...bundle, ...vars, "--port", String(this.port), "--state", this.state, "--ready", ready],
       { cwd: ROOT, detached: true, stdio: ["ignore", log, log] },
     );
     fs.closeSync(log);
