@@ -4,6 +4,7 @@
 
 mod codes;
 mod connecting;
+mod consent;
 mod redirects;
 mod sign_in;
 
