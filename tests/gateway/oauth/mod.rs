@@ -5,7 +5,9 @@
 mod codes;
 mod connecting;
 mod consent;
+mod documents;
 mod redirects;
+mod registration;
 mod sign_in;
 
 use crate::support::browser::{Form, Page};
