@@ -44,7 +44,7 @@ async fn answer<P: Platform>(platform: &P, request: &Request) -> Result<Value, O
     }
     let client = client_auth::authenticate(platform, request, &form).await?;
     let issuer = origin::public(platform.config(), request);
-    let resource = asked_resource(&form, issuer)?;
+    let resource = resource(&form, issuer)?;
     let issued = if grant_type == "authorization_code" {
         redeem(platform, &form, &client.client_id, resource).await?
     } else {
@@ -67,15 +67,15 @@ pub fn form(request: &Request) -> Result<Form, OAuthError> {
     }
 }
 
-/// The one resource that tokens here are for, when the request names it. Err: it names another.
-pub fn asked_resource(form: &Form, issuer: &str) -> Result<Option<String>, OAuthError> {
-    let mut given = form.all("resource").filter(|value| !value.is_empty()).peekable();
-    let is_given = given.peek().is_some();
+/// The one resource that tokens here are for: one granted under a former name of the gateway would open nothing, and its
+/// client would refresh for ever. Err: the request names another.
+fn resource(form: &Form, issuer: &str) -> Result<String, OAuthError> {
+    let mut given = form.all("resource").filter(|value| !value.is_empty());
     if !given.all(|value| discovery::names_us(value, issuer)) {
         let why = format!("resource must be {}, the resource of this gateway.", discovery::resource(issuer));
         return Err(OAuthError::new("invalid_target", why));
     }
-    Ok(is_given.then(|| discovery::resource(issuer)))
+    Ok(discovery::resource(issuer))
 }
 
 /// What goes into the answer.
@@ -89,7 +89,7 @@ async fn redeem<P: Platform>(
     platform: &P,
     form: &Form,
     client_id: &str,
-    resource: Option<String>,
+    resource: String,
 ) -> Result<Issued, OAuthError> {
     let code = form.get("code").ok_or_else(|| OAuthError::invalid_request("code is missing."))?;
     let verifier = form.get("code_verifier").ok_or_else(|| {
@@ -109,7 +109,7 @@ async fn redeem<P: Platform>(
         code_verifier: verifier.to_owned(),
         client_id: client_id.to_owned(),
         redirect_uri: form.get("redirect_uri").map(str::to_owned),
-        resource,
+        resource: Some(resource),
     };
     let reply = ask(platform, &claimed.person, account::Command::Redeem(redemption)).await?;
     match reply {
@@ -135,7 +135,7 @@ async fn refresh<P: Platform>(
     platform: &P,
     form: &Form,
     client_id: &str,
-    resource: Option<String>,
+    resource: String,
 ) -> Result<Issued, OAuthError> {
     let token =
         form.get("refresh_token").ok_or_else(|| OAuthError::invalid_request("refresh_token is missing."))?;
@@ -147,7 +147,7 @@ async fn refresh<P: Platform>(
         grant_id: grant_id.clone(),
         secret: claimed.secret,
         client_id: client_id.to_owned(),
-        resource,
+        resource: Some(resource),
         scopes: wanted,
     };
     match ask(platform, &claimed.person, account::Command::Refresh(refreshing)).await? {
