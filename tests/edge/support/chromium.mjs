@@ -40,9 +40,7 @@ export async function person(browser, origin, options = {}) {
     const { url } = message.location();
     // The status of a page that says no is the point of some tests; that of anything it loads is a fault.
     const isPage = url === page.url() && message.text().startsWith("Failed to load resource: the server responded with a status of 4");
-    // Our pages carry their icon; a browser that shows a JSON answer goes and looks for one.
-    const isForgiven = isPage || url === `${origin}/favicon.ico`;
-    if (message.type() === "error" && !isForgiven && (isOurs(url) || isOurs(page.url()))) faults.push(`${url}: ${message.text()}`);
+    if (message.type() === "error" && !isPage && (isOurs(url) || isOurs(page.url()))) faults.push(`${url}: ${message.text()}`);
   });
   return { context, page, faults };
 }
