@@ -2,13 +2,16 @@
 //! Here: the world they play in, and an app that connects right by default.
 //! Not for: single functions, which have their tests beside them in `src/oauth`.
 
+mod account;
 mod codes;
 mod connecting;
 mod consent;
 mod documents;
+mod keys;
 mod redirects;
 mod registration;
 mod sign_in;
+mod tokens;
 
 use crate::support::browser::{Form, Page};
 use crate::support::client::operate;
