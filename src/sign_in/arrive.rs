@@ -113,7 +113,14 @@ async fn join_first_workspace<P: Platform>(
     let Some(id) = WorkspaceId::parse(FIRST_WORKSPACE) else { return Ok(()) };
     match platform.ask::<Workspace>(id.as_str(), Command::Exists).await? {
         Reply::Done => {
-            add(platform, &id, person, email, Role::Member).await?;
+            let summary = Command::Summary { person: person.clone() };
+            if workspace::ask(platform, &id, summary).await?.is_ok() {
+                // Invited before they were listed, or cut off half-way: the role they have is kept.
+                let join = account::Command::Join { workspace_id: id };
+                platform.ask::<Account>(person.as_str(), join).await?;
+            } else {
+                add(platform, &id, person, email, Role::Member).await?;
+            }
             platform.ask::<Account>(person.as_str(), account::Command::JoinedFirst).await.map(|_| ())
         }
         _ => Ok(()),
