@@ -115,7 +115,9 @@ pub fn end_sessions(sql: &impl Sql) -> Result<Reply, SqlError> {
 }
 
 pub fn invite(sql: &impl Sql, now: Timestamp, invitation: &Invitation) -> Result<Reply, SqlError> {
-    sql.query("DELETE FROM invitations WHERE expires_at <= ?", &[now.into()])?;
+    // A second one to the same workspace takes the place of the first, as it does there.
+    let bindings = [now.into(), invitation.workspace_id.as_str().into()];
+    sql.query("DELETE FROM invitations WHERE expires_at <= ? OR workspace_id = ?", &bindings)?;
     sql.query(
         "INSERT OR REPLACE INTO invitations (invitation_id, workspace_id, workspace_name, role, invited_by, expires_at)
          VALUES (?, ?, ?, ?, ?, ?)",
