@@ -8,10 +8,12 @@ mod connecting;
 mod consent;
 mod documents;
 mod keys;
+mod limits;
 mod redirects;
 mod registration;
 mod sign_in;
 mod tokens;
+mod workspaces;
 
 use crate::support::browser::{Form, Page};
 use crate::support::client::operate;

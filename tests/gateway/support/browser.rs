@@ -61,7 +61,8 @@ impl Browser {
         self.send(self.filled(form))
     }
 
-    fn filled(&self, form: &Form) -> Ask {
+    /// The request that sends the form.
+    pub fn filled(&self, form: &Form) -> Ask {
         let pairs: Vec<_> = form.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         Ask::post(&self.absolute(&form.action), encode_form(&pairs))
             .with("content-type", "application/x-www-form-urlencoded")
