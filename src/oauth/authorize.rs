@@ -8,9 +8,8 @@
 //! nothing has to be stored while the person thinks. Approval is asked each time: a remembered one would let anybody who
 //! can start a flow in the person's browser finish it.
 
-use super::account::{self, Account, NewGrant};
+use super::account::{self, Account, NewGrant, Standing};
 use super::client::{self, Client, ClientFault};
-use super::clients::{self, Clients};
 use super::consent;
 use super::discovery;
 use super::opaque::{self, Kind};
@@ -24,7 +23,6 @@ use crate::origin;
 use crate::platform::{Budget, Level, Platform, Unavailable};
 use crate::sign_in::{self, Session, SignInFault, session};
 use crate::time::Timestamp;
-use crate::workspace;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -45,6 +43,8 @@ pub struct AuthorizationRequest {
     pub code_challenge: String,
     pub scopes: Scopes,
     pub resource: String,
+    must_authenticate: bool,
+    wants_keeping: bool,
     /// Of the session the page was made for.
     session: String,
     expires_at: Timestamp,
@@ -72,6 +72,10 @@ impl From<Unavailable> for End {
     fn from(reason: Unavailable) -> Self {
         End::Unavailable(reason)
     }
+}
+
+fn signed_out() -> End {
+    page(403, "You are not signed in any more, or this browser is not the one that opened the page.")
 }
 
 fn page(status: u16, what: impl Into<String>) -> End {
@@ -103,7 +107,7 @@ async fn checked<P: Platform>(
     let redirect_uri = usable_redirect(&client, &query)?;
     let mut asked = details(&query, &client, redirect_uri, origin::public(config, request))?;
     let prompt = query.get("prompt").unwrap_or_default();
-    let Some(session) = session::current(platform, request).await? else {
+    let Some(session) = session::claimed(platform, request) else {
         return Err(if prompt == "none" {
             refuse(&asked, "login_required", "Nobody is signed in.")
         } else {
@@ -180,6 +184,8 @@ fn details(
         code_challenge: query.get("code_challenge").unwrap_or_default().to_owned(),
         scopes: Scopes::all(),
         resource: discovery::resource(issuer),
+        must_authenticate: client.must_authenticate(),
+        wants_keeping: client.wants_keeping,
         session: String::new(),
         expires_at: Timestamp(0),
     };
@@ -277,6 +283,22 @@ fn finish<P: Platform>(platform: &P, request: &Request, end: End, request_id: &s
     }
 }
 
+/// None: the session has been ended.
+async fn standing<P: Platform>(
+    platform: &P,
+    session: &Session,
+    asked: &AuthorizationRequest,
+) -> Result<Option<Standing>, Unavailable> {
+    let command = account::Command::Standing {
+        client_id: asked.client_id.clone(),
+        redirect_uri: asked.redirect_uri.clone(),
+    };
+    match platform.ask::<Account>(session.person.as_str(), command).await? {
+        account::Reply::Standing(standing) if standing.epoch == session.epoch => Ok(Some(*standing)),
+        _ => Ok(None),
+    }
+}
+
 async fn show<P: Platform>(
     platform: &P,
     request: &Request,
@@ -285,11 +307,17 @@ async fn show<P: Platform>(
     problem: Option<&str>,
     request_id: &str,
 ) -> Response<P::Stream> {
+    let standing = match standing(platform, session, asked).await {
+        Ok(Some(standing)) => standing,
+        Ok(None) if request.method == "POST" => return finish(platform, request, signed_out(), request_id),
+        Ok(None) => return finish(platform, request, End::SignIn, request_id),
+        Err(reason) => return finish(platform, request, reason.into(), request_id),
+    };
     let sealed = platform
         .config()
         .signer("authorization request")
         .seal(&serde_json::to_string(asked).unwrap_or_default());
-    match consent::view(platform, session, asked, sealed, problem).await {
+    match consent::view(platform, session, standing, asked, sealed, problem).await {
         Ok(Some(view)) => {
             let action = sign_in::form_action(&asked.redirect_uri);
             html::page_in_popup(200, html::consent::consent(&view), &action)
@@ -308,7 +336,7 @@ async fn show<P: Platform>(
 /// POST
 pub async fn answer<P: Platform>(platform: &P, request: &Request, request_id: &str) -> Response<P::Stream> {
     let form = request.form().unwrap_or_default();
-    let (session, asked) = match reopened(platform, request, &form).await {
+    let (session, asked) = match reopened(platform, request, &form) {
         Ok(found) => found,
         Err(end) => return finish(platform, request, end, request_id),
     };
@@ -335,17 +363,12 @@ pub async fn answer<P: Platform>(platform: &P, request: &Request, request_id: &s
 }
 
 /// The request that the form was made for, if it was made for this session and is not too old.
-async fn reopened<P: Platform>(
+fn reopened<P: Platform>(
     platform: &P,
     request: &Request,
     form: &Form,
 ) -> Result<(Session, AuthorizationRequest), End> {
-    let Some(session) = session::current(platform, request).await? else {
-        return Err(page(
-            403,
-            "You are not signed in any more, or this browser is not the one that opened the page.",
-        ));
-    };
+    let session = session::claimed(platform, request).ok_or_else(signed_out)?;
     if !session.allows(platform, form) {
         return Err(page(403, "The form did not come from the page that was made for you."));
     }
@@ -374,10 +397,6 @@ async fn approve<P: Platform>(
     let workspace_id = workspace_id
         .and_then(WorkspaceId::parse)
         .ok_or_else(|| page(400, "The form does not name a workspace."))?;
-    let summary = workspace::Command::Summary { person: session.person.clone() };
-    if workspace::ask(platform, &workspace_id, summary).await?.is_err() {
-        return Err(page(403, "You do not belong to that workspace."));
-    }
     let grant_id = GrantId::mint(platform.now(), &platform.random());
     let code = opaque::compose(
         platform.config(),
@@ -398,13 +417,18 @@ async fn approve<P: Platform>(
         resource: asked.resource.clone(),
         scopes,
         workspace_id: workspace_id.clone(),
+        must_authenticate: asked.must_authenticate,
+        epoch: session.epoch,
         seed: crypto::hex(&platform.random::<16>()),
     };
-    platform.ask::<Account>(session.person.as_str(), account::Command::Authorize(Box::new(grant))).await?;
-    if asked.client_id.starts_with(client::REGISTERED_PREFIX) {
-        let keep = clients::Command::Keep { client_id: asked.client_id.clone() };
-        // The client stays for a week even if this is lost.
-        let _ = platform.ask::<Clients>(&clients::shard(&asked.client_id), keep).await;
+    let command = account::Command::Authorize(Box::new(grant));
+    match platform.ask::<Account>(session.person.as_str(), command).await? {
+        account::Reply::Done => {}
+        account::Reply::Mismatch(why) => return Err(page(403, why)),
+        _ => return Err(signed_out()),
+    }
+    if asked.wants_keeping {
+        client::keep(platform, &asked.client_id).await;
     }
     platform.log(
         Level::Info,

@@ -73,6 +73,19 @@ pub struct Client {
     pub secret_hash: Option<String>,
     /// The domain that vouches for it: that of its metadata document.
     pub host: Option<String>,
+    /// Its registration has to be told that a person has consented to it.
+    pub wants_keeping: bool,
+}
+
+impl Client {
+    /// Whether its tokens are given only to whoever proves to be this client.
+    pub fn must_authenticate(&self) -> bool {
+        match self.metadata.auth_method {
+            AuthMethod::None => false,
+            AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost => true,
+            AuthMethod::PrivateKeyJwt => !self.metadata.may_omit_key,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -109,9 +122,13 @@ pub async fn find<P: Platform>(
     }
     let command = clients::Command::Find { client_id: client_id.to_owned() };
     match platform.ask::<Clients>(&clients::shard(client_id), command).await? {
-        clients::Reply::Found { metadata, secret_hash } => {
-            Ok(Client { client_id: client_id.to_owned(), metadata: *metadata, secret_hash, host: None })
-        }
+        clients::Reply::Found { metadata, secret_hash, is_kept } => Ok(Client {
+            client_id: client_id.to_owned(),
+            metadata: *metadata,
+            secret_hash,
+            host: None,
+            wants_keeping: !is_kept,
+        }),
         _ => Err(ClientFault::Unknown(unknown.into())),
     }
 }
@@ -131,6 +148,16 @@ fn configured(known: &ConfiguredClient) -> Client {
         },
         secret_hash,
         host: None,
+        wants_keeping: false,
+    }
+}
+
+/// A person has consented to a registered client, or it has been used: its registration is kept on.
+pub async fn keep<P: Platform>(platform: &P, client_id: &str) {
+    if client_id.starts_with(REGISTERED_PREFIX) {
+        let command = clients::Command::Keep { client_id: client_id.to_owned() };
+        // Without it the registration ends a little sooner.
+        let _ = platform.ask::<Clients>(&clients::shard(client_id), command).await;
     }
 }
 

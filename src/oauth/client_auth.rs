@@ -29,20 +29,27 @@ struct Assertion {
     exp: i64,
 }
 
-/// What the client sent to prove itself.
-struct Given {
-    client_id: String,
+/// Which client the request names, and what it sent to prove that it is it.
+pub struct Given {
+    pub client_id: String,
     secret: Option<String>,
     assertion: Option<String>,
     is_basic: bool,
 }
 
+impl Given {
+    /// Nothing that could be checked.
+    pub fn is_bare(&self) -> bool {
+        self.secret.is_none() && self.assertion.is_none()
+    }
+}
+
+/// The client, known and, where it must be, proved.
 pub async fn authenticate<P: Platform>(
     platform: &P,
     request: &Request,
-    form: &Form,
+    given: &Given,
 ) -> Result<Client, OAuthError> {
-    let given = given(request, form)?;
     let is_local = origin::is_local(platform.config(), request);
     let client = match client::find(platform, &given.client_id, is_local, true).await {
         Ok(client) => client,
@@ -56,7 +63,7 @@ pub async fn authenticate<P: Platform>(
         (AuthMethod::PrivateKeyJwt, Some(assertion), _) => {
             check_assertion(platform, request, &client, assertion, is_local).await?;
         }
-        (AuthMethod::PrivateKeyJwt, None, _) if !client.metadata.may_omit_key => {
+        (AuthMethod::PrivateKeyJwt, None, _) if client.must_authenticate() => {
             return refuse("This client must authenticate with private_key_jwt.");
         }
         (AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost, _, secret) => {
@@ -72,7 +79,7 @@ pub async fn authenticate<P: Platform>(
     Ok(client)
 }
 
-fn given(request: &Request, form: &Form) -> Result<Given, OAuthError> {
+pub fn given(request: &Request, form: &Form) -> Result<Given, OAuthError> {
     let assertion = form.get("client_assertion").map(str::to_owned);
     if assertion.is_some() && form.get("client_assertion_type") != Some(ASSERTION_TYPE) {
         return Err(OAuthError::invalid_request(format!("client_assertion_type must be {ASSERTION_TYPE}.")));

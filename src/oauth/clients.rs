@@ -43,7 +43,7 @@ pub enum Command {
     Find {
         client_id: String,
     },
-    /// A person has consented to it: it is kept.
+    /// A person has consented to it, or it is in use: it is kept.
     Keep {
         client_id: String,
     },
@@ -57,7 +57,7 @@ pub enum Command {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Reply {
     Done,
-    Found { metadata: Box<Metadata>, secret_hash: Option<String> },
+    Found { metadata: Box<Metadata>, secret_hash: Option<String>, is_kept: bool },
     Unknown,
     AlreadyUsed,
 }
@@ -140,7 +140,7 @@ fn register(
 
 fn find(sql: &impl Sql, now: Timestamp, client_id: &str) -> Result<Reply, SqlError> {
     let row = sql.first(
-        "SELECT metadata, secret_hash, used_at FROM clients WHERE client_id = ?",
+        "SELECT metadata, secret_hash, used_at, is_kept FROM clients WHERE client_id = ?",
         &[client_id.into()],
     )?;
     let Some(row) = row else { return Ok(Reply::Unknown) };
@@ -149,7 +149,11 @@ fn find(sql: &impl Sql, now: Timestamp, client_id: &str) -> Result<Reply, SqlErr
     }
     let bindings = [now.into(), client_id.into(), now.plus_seconds(-TOUCH_SECONDS).into()];
     sql.query("UPDATE clients SET used_at = ? WHERE client_id = ? AND used_at < ?", &bindings)?;
-    Ok(Reply::Found { metadata: Box::new(row.json(0)?), secret_hash: row.optional_text(1)? })
+    Ok(Reply::Found {
+        metadata: Box::new(row.json(0)?),
+        secret_hash: row.optional_text(1)?,
+        is_kept: row.integer(3)? != 0,
+    })
 }
 
 fn use_assertion(sql: &impl Sql, now: Timestamp, id: &str, expires_at: Timestamp) -> Result<Reply, SqlError> {

@@ -1,7 +1,7 @@
 //! What the consent page shows of an authorization request: who asks, where the person will be sent, as whom and for
 //! which workspace, and every scope in plain words. Not for: its look (`html::consent`), or deciding (`authorize`).
 
-use super::account::{self, Account, GrantRow};
+use super::account::Standing;
 use super::authorize::AuthorizationRequest;
 use super::redirect;
 use super::scope::{Scope, Scopes};
@@ -13,20 +13,18 @@ use crate::platform::{Platform, Unavailable};
 use crate::sign_in::Session;
 use crate::workspace::{self, Command, Reply};
 
-/// Workspaces offered; a person in more chooses among those joined first.
-const MAX_WORKSPACES: u32 = 50;
-
 /// None: the person belongs to no workspace.
 pub async fn view<P: Platform>(
     platform: &P,
     session: &Session,
+    standing: Standing,
     asked: &AuthorizationRequest,
     sealed: String,
     problem: Option<&str>,
 ) -> Result<Option<Consent>, Unavailable> {
-    let before = earlier(platform, session, asked).await?;
-    let workspaces =
-        workspaces(platform, session, before.as_ref().and_then(|grant| grant.workspace_id.as_ref())).await?;
+    let before = standing.earlier.filter(|_| may_be_remembered(asked));
+    let last = before.as_ref().and_then(|grant| grant.workspace_id.as_ref());
+    let workspaces = workspaces(platform, session, standing.workspaces, last).await?;
     if workspaces.is_empty() {
         return Ok(None);
     }
@@ -53,36 +51,20 @@ pub async fn view<P: Platform>(
     }))
 }
 
-/// What this person allowed this client at this address last time: shown and filled in, never taken as the answer.
-/// Any program on the machine can stand at a loopback address, so there nothing is filled in.
-async fn earlier<P: Platform>(
-    platform: &P,
-    session: &Session,
-    asked: &AuthorizationRequest,
-) -> Result<Option<GrantRow>, Unavailable> {
+/// Whether what this person allowed this client at this address last time is shown and filled in; it is never taken as
+/// the answer. Any program on the machine can stand at a loopback address, so there nothing is filled in.
+fn may_be_remembered(asked: &AuthorizationRequest) -> bool {
     let is_borrowed =
         redirect::look_alike(&asked.client_name, asked.client_host.as_deref(), &asked.redirect_uri).is_some();
-    if is_borrowed || redirect::kind(&asked.redirect_uri) != Some(redirect::Kind::Https) {
-        return Ok(None);
-    }
-    match platform.ask::<Account>(session.person.as_str(), account::Command::Grants).await? {
-        account::Reply::Grants(grants) => Ok(grants
-            .into_iter()
-            .find(|grant| grant.client_id == asked.client_id && grant.redirect_uri == asked.redirect_uri)),
-        _ => Ok(None),
-    }
+    !is_borrowed && redirect::kind(&asked.redirect_uri) == Some(redirect::Kind::Https)
 }
 
 async fn workspaces<P: Platform>(
     platform: &P,
     session: &Session,
+    ids: Vec<WorkspaceId>,
     last: Option<&WorkspaceId>,
 ) -> Result<Vec<WorkspaceChoice>, Unavailable> {
-    let command = account::Command::Workspaces { after: None, limit: MAX_WORKSPACES };
-    let account::Reply::Workspaces(ids) = platform.ask::<Account>(session.person.as_str(), command).await?
-    else {
-        return Ok(Vec::new());
-    };
     let mut choices = Vec::with_capacity(ids.len());
     for id in ids {
         let summary = Command::Summary { person: session.person.clone() };

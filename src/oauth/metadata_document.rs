@@ -69,7 +69,13 @@ pub async fn find<P: Platform>(
 
 fn client(client_id: &str, metadata: Metadata) -> Client {
     let host = origin::hostname(client_id).to_ascii_lowercase();
-    Client { client_id: client_id.to_owned(), metadata, secret_hash: None, host: Some(host) }
+    Client {
+        client_id: client_id.to_owned(),
+        metadata,
+        secret_hash: None,
+        host: Some(host),
+        wants_keeping: false,
+    }
 }
 
 /// The draft's section 3: https, a path, no dot segments, no fragment, no credentials.

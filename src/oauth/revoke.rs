@@ -31,7 +31,7 @@ async fn answer<P: Platform>(platform: &P, request: &Request) -> Result<(), OAut
     if let Some(claimed) = opaque::parse(config, Kind::PersonalAccessToken, given) {
         return end_personal(platform, &claimed.person, &claimed.id, given).await;
     }
-    let client = client_auth::authenticate(platform, request, &form).await?;
+    let client = client_auth::authenticate(platform, request, &client_auth::given(request, &form)?).await?;
     let issuer = origin::public(config, request);
     let resource = discovery::resource(issuer);
     let found = match opaque::parse(config, Kind::RefreshToken, given) {

@@ -3,7 +3,8 @@
 
 use super::access::{self, LIFETIME_SECONDS, Subject};
 use super::account::{self, Account, Redeemed, Redemption, Refreshing, grants};
-use super::client_auth;
+use super::client;
+use super::client_auth::{self, Given};
 use super::discovery;
 use super::error::OAuthError;
 use super::opaque::{self, Claimed, Kind};
@@ -42,15 +43,27 @@ async fn answer<P: Platform>(platform: &P, request: &Request) -> Result<Value, O
     if !platform.within_budget(Budget::Token, request.address()).await {
         return Err(OAuthError::too_many(60));
     }
-    let client = client_auth::authenticate(platform, request, &form).await?;
+    let given = client_auth::given(request, &form)?;
+    if !given.is_bare() {
+        client_auth::authenticate(platform, request, &given).await?;
+    }
     let issuer = origin::public(platform.config(), request);
     let resource = resource(&form, issuer)?;
-    let issued = if grant_type == "authorization_code" {
-        redeem(platform, &form, &client.client_id, resource).await?
+    let outcome = if grant_type == "authorization_code" {
+        redeem(platform, &form, &given, resource).await
     } else {
-        refresh(platform, &form, &client.client_id, resource).await?
+        refresh(platform, &form, &given, resource).await
     };
-    respond(platform, issuer, &client.client_id, issued)
+    match outcome {
+        Ok(issued) => respond(platform, issuer, &given.client_id, issued).await,
+        // The grant knows its client, so a public one is looked up only to tell it apart from one that has vanished:
+        // on `invalid_client` a hosted client registers anew.
+        Err(error) if error.status == 400 && given.is_bare() => {
+            client_auth::authenticate(platform, request, &given).await?;
+            Err(error)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// The fields of a token or revocation request.
@@ -88,7 +101,7 @@ struct Issued {
 async fn redeem<P: Platform>(
     platform: &P,
     form: &Form,
-    client_id: &str,
+    client: &Given,
     resource: String,
 ) -> Result<Issued, OAuthError> {
     let code = form.get("code").ok_or_else(|| OAuthError::invalid_request("code is missing."))?;
@@ -107,7 +120,8 @@ async fn redeem<P: Platform>(
         grant_id: grant_id.clone(),
         code_hash: opaque::hash(code),
         code_verifier: verifier.to_owned(),
-        client_id: client_id.to_owned(),
+        client_id: client.client_id.clone(),
+        is_authenticated: !client.is_bare(),
         redirect_uri: form.get("redirect_uri").map(str::to_owned),
         resource: Some(resource),
     };
@@ -118,7 +132,7 @@ async fn redeem<P: Platform>(
             platform.log(
                 Level::Warn,
                 "code.replayed",
-                json!({ "grant_id": grant_id, "client_id": client_id }),
+                json!({ "grant_id": grant_id, "client_id": client.client_id }),
             );
             let why = "The code was used before. What it issued is revoked: connect again.";
             Err(OAuthError::invalid_grant(why))
@@ -134,7 +148,7 @@ async fn redeem<P: Platform>(
 async fn refresh<P: Platform>(
     platform: &P,
     form: &Form,
-    client_id: &str,
+    client: &Given,
     resource: String,
 ) -> Result<Issued, OAuthError> {
     let token =
@@ -146,7 +160,8 @@ async fn refresh<P: Platform>(
     let refreshing = Refreshing {
         grant_id: grant_id.clone(),
         secret: claimed.secret,
-        client_id: client_id.to_owned(),
+        client_id: client.client_id.clone(),
+        is_authenticated: !client.is_bare(),
         resource: Some(resource),
         scopes: wanted,
     };
@@ -160,7 +175,7 @@ async fn refresh<P: Platform>(
             platform.log(
                 Level::Warn,
                 "refresh.replayed",
-                json!({ "grant_id": grant_id, "client_id": client_id }),
+                json!({ "grant_id": grant_id, "client_id": client.client_id }),
             );
             let why = "The refresh token was replaced long ago. Its family is revoked: connect again.";
             Err(OAuthError::invalid_grant(why))
@@ -193,18 +208,24 @@ pub async fn ask<P: Platform>(
 fn refused(reply: account::Reply, unknown: &str) -> OAuthError {
     match reply {
         account::Reply::Mismatch(why) => OAuthError::invalid_grant(why),
+        account::Reply::Unauthenticated => {
+            OAuthError::invalid_client("This client must authenticate as it registered to.", false)
+        }
         account::Reply::Revoked => OAuthError::invalid_grant("The authorization was revoked. Connect again."),
         _ => OAuthError::invalid_grant(unknown),
     }
 }
 
-fn respond<P: Platform>(
+async fn respond<P: Platform>(
     platform: &P,
     issuer: &str,
     client_id: &str,
     issued: Issued,
 ) -> Result<Value, OAuthError> {
     let Issued { claimed, grant_id, granted } = issued;
+    if granted.is_rare {
+        client::keep(platform, client_id).await;
+    }
     let subject = Subject {
         person: &claimed.person,
         client_id,

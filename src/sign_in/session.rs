@@ -21,7 +21,7 @@ const NAME: &str = "atelier-session";
 pub struct Session {
     pub person: PersonId,
     pub email: String,
-    epoch: i64,
+    pub epoch: i64,
     /// Of this sign-in; forms are bound to it.
     pub id: String,
     expires_at: Timestamp,
@@ -66,14 +66,16 @@ pub fn close(config: &Config, request: &Request) -> String {
 
 /// Who is signed in with this browser.
 pub async fn current<P: Platform>(platform: &P, request: &Request) -> Result<Option<Session>, Unavailable> {
-    let Some(session) = read(platform, request) else { return Ok(None) };
+    let Some(session) = claimed(platform, request) else { return Ok(None) };
     match platform.ask::<Account>(session.person.as_str(), account::Command::Profile).await? {
         account::Reply::Profile(profile) if profile.epoch == session.epoch => Ok(Some(session)),
         _ => Ok(None),
     }
 }
 
-fn read<P: Platform>(platform: &P, request: &Request) -> Option<Session> {
+/// Who the cookie says is signed in. The `Account` has not been asked whether the session was ended: whoever goes on
+/// with this lets the next command carry its [`Session::epoch`].
+pub fn claimed<P: Platform>(platform: &P, request: &Request) -> Option<Session> {
     let sealed = request.cookie(&cookie_name(platform.config(), request, NAME))?;
     let session: Session =
         serde_json::from_str(&platform.config().signer("browser session").open(sealed)?).ok()?;

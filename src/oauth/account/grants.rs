@@ -10,7 +10,7 @@
 //! older is a replay: the family is revoked. No refresh token is stored: it is a tag over the grant, the generation and a
 //! random seed of the row, so that neither the database nor the gateway's secret alone makes one.
 
-use super::{Grant, Reply, optional_workspace, scopes, used};
+use super::{Grant, Reply, optional_time, optional_workspace, scopes, used};
 use crate::crypto::{self, Signer};
 use crate::id::{GrantId, WorkspaceId};
 use crate::oauth::opaque::SECRET_BYTES;
@@ -28,6 +28,8 @@ pub const GRACE_SECONDS: i64 = 60;
 pub const IDLE_SECONDS: i64 = 90 * 24 * 3600;
 /// Dead rows are kept that long, to tell a replay from a made-up token.
 const KEEP_DEAD_SECONDS: i64 = 7 * 24 * 3600;
+/// A client that was not seen for so long is worth a word to its registration.
+const RARE_SECONDS: i64 = 24 * 3600;
 /// Families one person may have; those unused for longest give way.
 const MAX_GRANTS: u32 = 200;
 
@@ -47,8 +49,12 @@ pub struct NewGrant {
     pub resource: String,
     pub scopes: Scopes,
     pub workspace_id: WorkspaceId,
+    /// Tokens go only to whoever proves to be the client.
+    pub must_authenticate: bool,
     /// Random, hexadecimal.
     pub seed: String,
+    /// Of the browser session that consented: one that has been ended meanwhile consents to nothing.
+    pub epoch: i64,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -57,6 +63,8 @@ pub struct Redemption {
     pub code_hash: String,
     pub code_verifier: String,
     pub client_id: String,
+    /// The client has proved who it is.
+    pub is_authenticated: bool,
     pub redirect_uri: Option<String>,
     pub resource: Option<String>,
 }
@@ -66,6 +74,8 @@ pub struct Refreshing {
     pub grant_id: GrantId,
     pub secret: [u8; SECRET_BYTES],
     pub client_id: String,
+    /// The client has proved who it is.
+    pub is_authenticated: bool,
     pub resource: Option<String>,
     /// Absent: what the grant has; never more (RFC 6749 section 6).
     pub scopes: Option<Scopes>,
@@ -77,6 +87,8 @@ pub struct Redeemed {
     pub workspace_id: WorkspaceId,
     pub resource: String,
     pub refresh_secret: [u8; SECRET_BYTES],
+    /// The client was not seen for a day: its registration should hear of it.
+    pub is_rare: bool,
 }
 
 /// The same as after a code; `scopes` may be narrower than the grant's.
@@ -102,7 +114,7 @@ pub fn create_table(sql: &impl Sql) -> Result<(), SqlError> {
         "CREATE TABLE IF NOT EXISTS grants (
             grant_id TEXT PRIMARY KEY, client_id TEXT NOT NULL, client_name TEXT NOT NULL, client_host TEXT,
             is_loopback INTEGER NOT NULL, redirect_uri TEXT NOT NULL, resource TEXT NOT NULL, scopes TEXT NOT NULL,
-            workspace_id TEXT NOT NULL, code_hash TEXT NOT NULL, code_challenge TEXT NOT NULL,
+            workspace_id TEXT NOT NULL, must_authenticate INTEGER NOT NULL, code_hash TEXT NOT NULL, code_challenge TEXT NOT NULL,
             code_expires_at INTEGER NOT NULL, code_used_at INTEGER, seed TEXT NOT NULL,
             generation INTEGER NOT NULL DEFAULT 0, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, revoked_at INTEGER)",
         &[],
@@ -118,11 +130,18 @@ pub fn create_table(sql: &impl Sql) -> Result<(), SqlError> {
 
 /// Keeps a grant whose code has not been redeemed yet.
 pub fn authorize(sql: &impl Sql, now: Timestamp, grant: NewGrant) -> Result<Reply, SqlError> {
+    if sql.first("SELECT 1 FROM profile WHERE epoch = ?", &[grant.epoch.into()])?.is_none() {
+        return Ok(Reply::Revoked);
+    }
+    let membership = "SELECT 1 FROM memberships WHERE workspace_id = ? AND left_at IS NULL";
+    if sql.first(membership, &[grant.workspace_id.as_str().into()])?.is_none() {
+        return Ok(Reply::Mismatch("You do not belong to that workspace.".into()));
+    }
     prune(sql, now)?;
     sql.query(
         "INSERT INTO grants (grant_id, client_id, client_name, client_host, is_loopback, redirect_uri, resource, scopes,
-            workspace_id, code_hash, code_challenge, code_expires_at, seed, created_at, expires_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            workspace_id, must_authenticate, code_hash, code_challenge, code_expires_at, seed, created_at, expires_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         &[
             grant.grant_id.as_str().into(),
             grant.client_id.into(),
@@ -133,6 +152,7 @@ pub fn authorize(sql: &impl Sql, now: Timestamp, grant: NewGrant) -> Result<Repl
             grant.resource.into(),
             grant.scopes.to_string().into(),
             grant.workspace_id.as_str().into(),
+            grant.must_authenticate.into(),
             grant.code_hash.into(),
             grant.code_challenge.into(),
             now.plus_seconds(CODE_SECONDS).into(),
@@ -165,7 +185,7 @@ fn prune(sql: &impl Sql, now: Timestamp) -> Result<(), SqlError> {
 pub fn redeem(sql: &impl Sql, now: Timestamp, key: &Signer, given: Redemption) -> Result<Reply, SqlError> {
     let row = sql.first(
         "SELECT code_hash, code_used_at, code_expires_at, client_id, redirect_uri, resource, code_challenge, scopes,
-            workspace_id, seed, revoked_at FROM grants WHERE grant_id = ?",
+            workspace_id, seed, revoked_at, must_authenticate FROM grants WHERE grant_id = ?",
         &[given.grant_id.as_str().into()],
     )?;
     let Some(row) = row else { return Ok(Reply::Unknown) };
@@ -187,6 +207,9 @@ pub fn redeem(sql: &impl Sql, now: Timestamp, key: &Signer, given: Redemption) -
     if row.text(3)? != given.client_id {
         return mismatch("The code was issued to another client.");
     }
+    if row.integer(11)? != 0 && !given.is_authenticated {
+        return Ok(Reply::Unauthenticated);
+    }
     if given.redirect_uri.is_some_and(|uri| row.text(4) != Ok(uri)) {
         return mismatch("redirect_uri is not the one of the authorization request.");
     }
@@ -207,14 +230,15 @@ pub fn redeem(sql: &impl Sql, now: Timestamp, key: &Signer, given: Redemption) -
         workspace_id: workspace(&row, 8)?,
         resource: row.text(5)?,
         refresh_secret: secret(key, &given.grant_id, &row.text(9)?, 0),
+        is_rare: false,
     })))
 }
 
 pub fn refresh(sql: &impl Sql, now: Timestamp, key: &Signer, given: Refreshing) -> Result<Reply, SqlError> {
     let id = given.grant_id.as_str();
     let row = sql.first(
-        "SELECT seed, generation, client_id, resource, scopes, workspace_id, expires_at, revoked_at
-         FROM grants WHERE grant_id = ? AND code_used_at IS NOT NULL",
+        "SELECT seed, generation, client_id, resource, scopes, workspace_id, expires_at, revoked_at, must_authenticate, at
+         FROM grants LEFT JOIN uses ON id = grant_id WHERE grant_id = ? AND code_used_at IS NOT NULL",
         &[id.into()],
     )?;
     let Some(row) = row else { return Ok(Reply::Unknown) };
@@ -230,6 +254,9 @@ pub fn refresh(sql: &impl Sql, now: Timestamp, key: &Signer, given: Refreshing) 
     }
     if row.text(2)? != given.client_id {
         return Ok(Reply::Mismatch("The refresh token was issued to another client.".into()));
+    }
+    if row.integer(8)? != 0 && !given.is_authenticated {
+        return Ok(Reply::Unauthenticated);
     }
     if given.resource.is_some_and(|resource| row.text(3) != Ok(resource)) {
         return Ok(Reply::Mismatch("resource is not the one the refresh token is for.".into()));
@@ -250,6 +277,7 @@ pub fn refresh(sql: &impl Sql, now: Timestamp, key: &Signer, given: Refreshing) 
         workspace_id: workspace(&row, 5)?,
         resource: row.text(3)?,
         refresh_secret: secret(key, &given.grant_id, &seed, presented + 1),
+        is_rare: optional_time(&row, 9)?.is_none_or(|at| at <= now.plus_seconds(-RARE_SECONDS)),
     })))
 }
 

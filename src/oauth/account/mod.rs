@@ -27,6 +27,8 @@ pub use tokens::{NewToken, TokenRow};
 
 /// A use is written down when the last one is older: a write a request would cost more than it tells.
 const USE_SECONDS: i64 = 3600;
+/// Workspaces a consent page offers; a person in more chooses among those made first.
+const MAX_OFFERED: u32 = 50;
 
 pub struct Account;
 
@@ -58,6 +60,11 @@ pub enum Command {
         name: Option<String>,
     },
     Profile,
+    /// All that a consent page needs to know of its person.
+    Standing {
+        client_id: String,
+        redirect_uri: String,
+    },
     JoinedFirst,
     /// Ends every browser session and every authorization; personal access tokens stay.
     SignOutEverywhere,
@@ -84,6 +91,16 @@ pub enum Command {
     Grants,
 }
 
+/// A person as the consent page meets them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Standing {
+    pub epoch: i64,
+    /// In order of creation; the page offers no more than these.
+    pub workspaces: Vec<WorkspaceId>,
+    /// The last authorization given to the same client at the same address, if it still lives.
+    pub earlier: Option<GrantRow>,
+}
+
 /// What a verified credential opens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Grant {
@@ -101,12 +118,15 @@ pub enum Reply {
     Revoked,
     Workspaces(Vec<WorkspaceId>),
     Profile(Box<Profile>),
+    Standing(Box<Standing>),
     Invitation(Box<Invitation>),
     Expected(bool),
     Redeemed(Box<Redeemed>),
     Refreshed(Box<Refreshed>),
     /// A code or refresh token that was used before: what it had issued is revoked now.
     Reused,
+    /// The client has to prove who it is, and has not.
+    Unauthenticated,
     /// More scopes than the grant has.
     TooWide,
     /// Sentence for `invalid_grant`.
@@ -157,6 +177,7 @@ fn apply(sql: &impl Sql, now: Timestamp, command: Command) -> Result<Reply, SqlE
         Command::Workspaces { after, limit } => people::workspaces(sql, after, limit),
         Command::SignIn { email, name } => people::sign_in(sql, now, &email, name),
         Command::Profile => people::profile(sql),
+        Command::Standing { client_id, redirect_uri } => standing(sql, now, &client_id, &redirect_uri),
         Command::JoinedFirst => people::joined_first(sql),
         Command::SignOutEverywhere => {
             grants::revoke_all(sql, now)?;
@@ -174,6 +195,17 @@ fn apply(sql: &impl Sql, now: Timestamp, command: Command) -> Result<Reply, SqlE
         Command::Grants => grants::list(sql, now).map(Reply::Grants),
         Command::Redeem(_) | Command::Refresh(_) => Ok(Reply::Unknown),
     })
+}
+
+fn standing(sql: &impl Sql, now: Timestamp, client_id: &str, redirect_uri: &str) -> Result<Reply, SqlError> {
+    let Reply::Profile(profile) = people::profile(sql)? else { return Ok(Reply::Unknown) };
+    let Reply::Workspaces(workspaces) = people::workspaces(sql, None, MAX_OFFERED)? else {
+        return Ok(Reply::Unknown);
+    };
+    let earlier = grants::list(sql, now)?
+        .into_iter()
+        .find(|grant| grant.client_id == client_id && grant.redirect_uri == redirect_uri);
+    Ok(Reply::Standing(Box::new(Standing { epoch: profile.epoch, workspaces, earlier })))
 }
 
 fn makes(command: &Command) -> bool {
