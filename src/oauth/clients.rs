@@ -23,7 +23,8 @@ const UNUSED_SECONDS: i64 = 90 * 24 * 3600;
 const NEVER_USED_SECONDS: i64 = 7 * 24 * 3600;
 /// A use is written down once a day.
 const TOUCH_SECONDS: i64 = 24 * 3600;
-const MAX_ASSERTIONS: u32 = 5000;
+/// Of one client, so that none uses up what belongs to the others of its object.
+const MAX_ASSERTIONS: i64 = 5000;
 
 pub struct Clients;
 
@@ -89,7 +90,7 @@ fn apply(sql: &impl Sql, now: Timestamp, command: Command) -> Result<Reply, SqlE
         }
         Command::UseAssertion { client_id, jti, expires_at } => {
             create_tables(sql)?;
-            use_assertion(sql, now, &format!("{client_id} {jti}"), expires_at)
+            use_assertion(sql, now, &client_id, &jti, expires_at)
         }
         _ if !sql.has_table("clients")? => Ok(Reply::Unknown),
         Command::Find { client_id } => find(sql, now, &client_id),
@@ -156,12 +157,21 @@ fn find(sql: &impl Sql, now: Timestamp, client_id: &str) -> Result<Reply, SqlErr
     })
 }
 
-fn use_assertion(sql: &impl Sql, now: Timestamp, id: &str, expires_at: Timestamp) -> Result<Reply, SqlError> {
+fn use_assertion(
+    sql: &impl Sql,
+    now: Timestamp,
+    client_id: &str,
+    jti: &str,
+    expires_at: Timestamp,
+) -> Result<Reply, SqlError> {
     sql.query("DELETE FROM assertions WHERE expires_at <= ?", &[now.into()])?;
-    let taken = sql.first("SELECT count(*) FROM assertions", &[])?;
-    let is_full = taken.map(|row| row.integer(0)).transpose()?.unwrap_or(0) >= i64::from(MAX_ASSERTIONS);
-    // Full means a flood of valid signatures by one client: refusing is safer than forgetting one that was used.
-    if is_full || sql.first("SELECT 1 FROM assertions WHERE id = ?", &[id.into()])?.is_some() {
+    let id = format!("{client_id} {jti}");
+    // No id of a client holds a space, so its own are those between `client ` and `client!`.
+    let own = [format!("{client_id} ").into(), format!("{client_id}!").into()];
+    let taken = sql.first("SELECT count(*) FROM assertions WHERE id >= ? AND id < ?", &own)?;
+    let is_full = taken.map(|row| row.integer(0)).transpose()?.unwrap_or(0) >= MAX_ASSERTIONS;
+    // Full means a flood of valid signatures by this client: refusing is safer than forgetting one that was used.
+    if is_full || sql.first("SELECT 1 FROM assertions WHERE id = ?", &[id.as_str().into()])?.is_some() {
         return Ok(Reply::AlreadyUsed);
     }
     sql.query("INSERT INTO assertions (id, expires_at) VALUES (?, ?)", &[id.into(), expires_at.into()])?;
