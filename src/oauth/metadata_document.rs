@@ -7,7 +7,7 @@ use super::client::{self, Client, ClientFault, Metadata};
 use crate::crypto;
 use crate::origin;
 use crate::outbound::{self, FetchFault, Inbound, Outbound, Reach};
-use crate::platform::{Level, Platform};
+use crate::platform::{Level, Platform, Unavailable};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -56,13 +56,19 @@ pub async fn find<P: Platform>(
             Ok(client(client_id, metadata))
         }
         (Err(_), Some(kept)) if may_be_stale => Ok(client(client_id, kept.metadata)),
-        (Err(why), _) => {
+        (Err(Refused { why, is_passing }), _) => {
             platform.log(
                 Level::Warn,
                 "client.metadata_refused",
                 json!({ "client_id": client_id, "reason": why }),
             );
-            Err(ClientFault::Unknown(format!("The client's metadata document {why}")))
+            let why = format!("The client's metadata document {why}");
+            // A client that is told it is unknown throws its tokens away.
+            Err(if is_passing && may_be_stale {
+                ClientFault::Unavailable(Unavailable(why))
+            } else {
+                ClientFault::Unknown(why)
+            })
         }
     }
 }
@@ -98,32 +104,48 @@ fn check_id(client_id: &str, reach: Reach) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// The metadata and for how many seconds it is fresh. Err: the end of a sentence.
-async fn fetch<P: Platform>(platform: &P, client_id: &str) -> Result<(Metadata, i64), String> {
+/// Why a document makes no client now.
+struct Refused {
+    /// The end of a sentence.
+    why: String,
+    /// It may be another time.
+    is_passing: bool,
+}
+
+impl From<String> for Refused {
+    fn from(why: String) -> Self {
+        Self { why, is_passing: false }
+    }
+}
+
+/// The metadata and for how many seconds it is fresh.
+async fn fetch<P: Platform>(platform: &P, client_id: &str) -> Result<(Metadata, i64), Refused> {
     let request = Outbound::get(client_id).with("accept", "application/json").limit(MAX_BYTES, MAX_MILLIS);
     let answer = platform.fetch(request).await.map_err(|fault| match fault {
-        FetchFault::TooLarge => format!("is larger than {MAX_BYTES} bytes."),
-        FetchFault::TimedOut => "did not arrive in time.".to_owned(),
-        FetchFault::Refused(why) => format!("is not fetched: {why}"),
-        FetchFault::Unreachable(_) => "cannot be reached.".to_owned(),
+        FetchFault::TooLarge => format!("is larger than {MAX_BYTES} bytes.").into(),
+        FetchFault::TimedOut => Refused { why: "did not arrive in time.".into(), is_passing: true },
+        FetchFault::Refused(why) => format!("is not fetched: {why}").into(),
+        FetchFault::Unreachable(_) => Refused { why: "cannot be reached.".into(), is_passing: true },
     })?;
     match answer.status {
         200 => {}
-        300..=399 => return Err("redirects elsewhere, which is not followed.".into()),
-        status => return Err(format!("answers with HTTP {status}.")),
+        300..=399 => return Err("redirects elsewhere, which is not followed.".to_owned().into()),
+        status => {
+            return Err(Refused { why: format!("answers with HTTP {status}."), is_passing: status >= 500 });
+        }
     }
     let seconds = fresh_seconds(&answer);
     let value: Value = serde_json::from_str(&answer.body).map_err(|_| "is not JSON.".to_owned())?;
     if value.get("client_id").and_then(Value::as_str) != Some(client_id) {
-        return Err("does not have this client_id in it.".into());
+        return Err("does not have this client_id in it.".to_owned().into());
     }
     if value.get("client_secret").is_some() {
-        return Err("has a client_secret in it, which everybody can read.".into());
+        return Err("has a client_secret in it, which everybody can read.".to_owned().into());
     }
     let metadata = client::parse(&value, origin::hostname(client_id))
         .map_err(|(_, why)| format!("is not valid: {why}"))?;
     if metadata.auth_method.has_secret() {
-        return Err("asks for a client secret, which a document cannot have.".into());
+        return Err("asks for a client secret, which a document cannot have.".to_owned().into());
     }
     Ok((metadata, seconds))
 }
