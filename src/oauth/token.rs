@@ -59,8 +59,10 @@ async fn answer<P: Platform>(platform: &P, request: &Request) -> Result<Value, O
         // The grant knows its client, so a public one is looked up only to tell it apart from one that has vanished:
         // on `invalid_client` a hosted client registers anew.
         Err(error) if error.status == 400 && given.is_bare() => {
-            client_auth::authenticate(platform, request, &given).await?;
-            Err(error)
+            match client_auth::authenticate(platform, request, &given).await {
+                Err(unknown) if unknown.status == 401 => Err(unknown),
+                _ => Err(error),
+            }
         }
         Err(error) => Err(error),
     }

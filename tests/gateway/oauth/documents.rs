@@ -167,7 +167,16 @@ fn an_old_copy_refreshes_and_does_not_authorize() {
     assert!(refused, "the operator can see it");
     // A grant knows its public client: refreshing needs no document at all.
     world.memory.elapse(30 * 24 * 3600);
-    assert_eq!(app.refresh(&world, &second.refresh).status, 200);
+    let third = app.refresh(&world, &second.refresh);
+    assert_eq!(third.status, 200);
+    // Whose token is dead is told so, unless the client itself is gone: then it registers anew.
+    assert_eq!(error(&app.refresh(&world, &first.refresh)), (400, "invalid_grant".into()));
+    world.memory.serve_url(DOCUMENT, |_| answer(404, ""));
+    assert_eq!(
+        error(&app.refresh(&world, &first.refresh)),
+        (401, "invalid_client".into()),
+        "the client is gone"
+    );
 }
 
 /// The old document's redirect URI is worth nothing once the new one is read.

@@ -9,6 +9,7 @@ mod consent;
 mod documents;
 mod keys;
 mod limits;
+mod races;
 mod redirects;
 mod registration;
 mod sign_in;
