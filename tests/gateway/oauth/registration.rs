@@ -184,5 +184,5 @@ fn a_registration_that_could_not_be_stored_is_not_answered_as_if_it_were() {
     let app = App::registered(&world, CALLBACK);
     world.memory.meet("ask CLIENTS", crate::support::Fault::Refuse);
     let refused = app.refresh(&world, "atl_ort_x");
-    assert_eq!(error(&refused), (503, "temporarily_unavailable".into()), "not: the client is unknown");
+    assert_eq!(error(&refused), (400, "invalid_grant".into()), "not: the client is unknown");
 }
