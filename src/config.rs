@@ -115,7 +115,7 @@ pub const SETTINGS: &[(&str, bool, &str)] = &[
     (
         "GATEWAY_SECRET_PREVIOUS",
         true,
-        "Optional. The former GATEWAY_SECRET while you rotate it: what it signed stays valid, new things are signed with the new one. Remove it after 90 days.",
+        "Optional. The former GATEWAY_SECRET while you rotate it: what it signed stays valid, new things are signed with the new one. Remove it after 90 days; personal access tokens made before the change end with it.",
     ),
     (
         "OPERATOR_KEY",
