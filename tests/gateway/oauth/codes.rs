@@ -5,6 +5,8 @@ use super::{
     tokens,
 };
 use crate::support::Ask;
+use atelier::oauth::opaque::{self, Kind};
+use atelier::platform::Platform;
 use serde_json::json;
 
 /// Somebody else may hold it: what it issued ends, for spending at once, for reading within a minute.
@@ -51,7 +53,12 @@ fn a_code_is_for_one_client_one_proof_and_one_address() {
     assert_eq!(error(&unknown.redeem(&world, &code)), (401, "invalid_client".into()));
     let plain = challenge(VERIFIER);
     let last = format!("{}!", &VERIFIER[..42]);
+    // Whoever knew the gateway's secret would still have to know the code.
+    let claimed = opaque::parse(world.memory.config(), Kind::AuthorizationCode, &code).unwrap();
+    let (config, kind) = (world.memory.config(), Kind::AuthorizationCode);
+    let made_up = opaque::compose(config, kind, &claimed.person, &claimed.id, &[7; opaque::SECRET_BYTES]);
     let rows: &[(&str, &str, &str)] = &[
+        ("code", &made_up, "invalid_grant"),
         ("code_verifier", "", "invalid_request"),
         ("code_verifier", &plain, "invalid_grant"),
         ("code_verifier", &last, "invalid_grant"),
