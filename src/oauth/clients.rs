@@ -10,12 +10,13 @@
 //! | `assertions` | the `jti` of a client assertion, until it expires |
 
 use super::client::{Metadata, REGISTERED_PREFIX};
+use crate::crypto;
 use crate::platform::{Entity, Platform, Storage, Unavailable};
 use crate::sql::{Sql, SqlError, to_json};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Rows of one of the 64 objects; at most 4 KiB each by the registration's own limits.
+/// Rows of one of the 64 objects; at most 8 KiB each, which is as large as a registration may be.
 const MAX_CLIENTS: u32 = 1000;
 /// A client that nobody has used for so long is gone; using it begins the time anew.
 const UNUSED_SECONDS: i64 = 90 * 24 * 3600;
@@ -28,10 +29,13 @@ const MAX_ASSERTIONS: i64 = 5000;
 
 pub struct Clients;
 
-/// Which object keeps this client: by the first character of its random part.
+/// Which object keeps this client: by the first character of its random part, or of the hash of a document's address.
 pub fn shard(client_id: &str) -> String {
-    let rest = client_id.strip_prefix(REGISTERED_PREFIX).unwrap_or(client_id);
-    rest.chars().next().unwrap_or('0').to_string()
+    let first = |text: &str| text.chars().next().unwrap_or('0').to_string();
+    match client_id.strip_prefix(REGISTERED_PREFIX) {
+        Some(random) => first(random),
+        None => first(&crypto::base64url(&crypto::sha256(client_id.as_bytes()))),
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

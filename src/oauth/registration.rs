@@ -13,7 +13,7 @@ use crate::platform::{Budget, Level, Platform};
 use serde_json::{Map, Value, json};
 
 /// Bytes of a registration: the richest client seen sends 3 KB.
-const MAX_BODY_BYTES: usize = 16 * 1024;
+const MAX_BODY_BYTES: usize = 8 * 1024;
 /// Fields of the request that are answered as they came, because clients compare.
 const ECHOED: &[&str] = &[
     "application_type",
