@@ -15,7 +15,7 @@ const MAX_REDIRECT_URIS: usize = 20;
 /// Characters of a name that a person has to read.
 const MAX_NAME_CHARS: usize = 100;
 /// Bytes of keys in a client's metadata.
-const MAX_JWKS_BYTES: usize = 16 * 1024;
+const MAX_JWKS_BYTES: usize = 6 * 1024;
 pub const REGISTERED_PREFIX: &str = "atl_client_";
 
 /// `token_endpoint_auth_method`.
@@ -195,7 +195,7 @@ pub fn parse(value: &Value, fallback_name: &str) -> Result<Metadata, (&'static s
     let supported = fields.get("token_endpoint_auth_methods_supported").and_then(Value::as_array);
     let jwks = fields.get("jwks").filter(|keys| keys.is_object()).cloned();
     if jwks.as_ref().is_some_and(|keys| keys.to_string().len() > MAX_JWKS_BYTES) {
-        return Err(invalid("jwks is larger than 16 KiB.".into()));
+        return Err(invalid("jwks is larger than 6 KiB.".into()));
     }
     let jwks_uri = text("jwks_uri").map(str::to_owned);
     if auth_method == AuthMethod::PrivateKeyJwt && jwks.is_none() && jwks_uri.is_none() {

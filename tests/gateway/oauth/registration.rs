@@ -24,7 +24,7 @@ fn what_makes_a_client_and_what_does_not() {
         body
     };
     let many: Vec<_> = (0..21).map(|number| format!("https://app.example.com/{number}")).collect();
-    let keys = json!({ "keys": ["x".repeat(9000)] });
+    let keys = json!({ "keys": ["x".repeat(5000)] });
     let refused = [
         (json!([]), "invalid_client_metadata"),
         (json!("text"), "invalid_client_metadata"),
@@ -37,6 +37,7 @@ fn what_makes_a_client_and_what_does_not() {
         (with("token_endpoint_auth_method", json!("tls_client_auth")), "invalid_client_metadata"),
         (with("token_endpoint_auth_method", json!("private_key_jwt")), "invalid_client_metadata"),
         (with("grant_types", json!(["client_credentials"])), "invalid_client_metadata"),
+        (with("jwks", json!({ "keys": ["x".repeat(7000)] })), "invalid_client_metadata"),
     ];
     for (body, expected) in refused {
         assert_eq!(error(&register(&world, &body)), (400, expected.into()), "{body}");
