@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Rows of one of the 64 objects; at most 8 KiB each, which is as large as a registration may be.
-const MAX_CLIENTS: u32 = 1000;
+const MAX_CLIENTS: i64 = 1000;
 /// A client that nobody has used for so long is gone; using it begins the time anew.
 const UNUSED_SECONDS: i64 = 90 * 24 * 3600;
 /// A registration that never led to a consent.
@@ -135,11 +135,15 @@ fn register(
          ON CONFLICT (client_id) DO UPDATE SET used_at = ?4",
         &[client_id.into(), to_json(metadata)?, secret_hash.into(), now.into()],
     )?;
-    sql.query(
-        "DELETE FROM clients WHERE client_id NOT IN
-            (SELECT client_id FROM clients ORDER BY client_id = ? DESC, is_kept DESC, used_at DESC LIMIT ?)",
-        &[client_id.into(), MAX_CLIENTS.into()],
-    )?;
+    let kept = sql.first("SELECT count(*) FROM clients", &[])?.map(|row| row.integer(0)).transpose()?;
+    let over = kept.unwrap_or(0) - MAX_CLIENTS;
+    if over > 0 {
+        sql.query(
+            "DELETE FROM clients WHERE client_id IN
+                (SELECT client_id FROM clients WHERE client_id != ? ORDER BY is_kept, used_at LIMIT ?)",
+            &[client_id.into(), over.into()],
+        )?;
+    }
     Ok(Reply::Done)
 }
 

@@ -31,7 +31,7 @@ const KEEP_DEAD_SECONDS: i64 = 7 * 24 * 3600;
 /// A client that was not seen for so long is worth a word to its registration.
 const RARE_SECONDS: i64 = 24 * 3600;
 /// Families one person may have; those unused for longest give way.
-const MAX_GRANTS: u32 = 200;
+const MAX_GRANTS: i64 = 200;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NewGrant {
@@ -164,21 +164,26 @@ pub fn authorize(sql: &impl Sql, now: Timestamp, grant: NewGrant) -> Result<Repl
     Ok(Reply::Done)
 }
 
+/// Dead rows whose time is over, and room for one more.
 fn prune(sql: &impl Sql, now: Timestamp) -> Result<(), SqlError> {
     let before = now.plus_seconds(-KEEP_DEAD_SECONDS);
-    sql.query(
-        "DELETE FROM grants WHERE revoked_at < ?1 OR expires_at < ?1 OR (code_used_at IS NULL AND code_expires_at < ?1)",
+    let mut gone = sql.query(
+        "DELETE FROM grants WHERE revoked_at < ?1 OR expires_at < ?1 OR (code_used_at IS NULL AND code_expires_at < ?1)
+         RETURNING grant_id",
         &[before.into()],
     )?;
-    sql.query(
-        "DELETE FROM grants WHERE grant_id NOT IN
-            (SELECT grant_id FROM grants ORDER BY revoked_at IS NULL DESC, expires_at DESC LIMIT ?)",
-        &[(MAX_GRANTS - 1).into()],
-    )?;
-    sql.query(
-        "DELETE FROM uses WHERE id NOT IN (SELECT grant_id FROM grants UNION SELECT token_id FROM tokens)",
-        &[],
-    )?;
+    let kept = sql.first("SELECT count(*) FROM grants", &[])?.map(|row| row.integer(0)).transpose()?;
+    let over = kept.unwrap_or(0) + 1 - MAX_GRANTS;
+    if over > 0 {
+        gone.extend(sql.query(
+            "DELETE FROM grants WHERE grant_id IN
+                (SELECT grant_id FROM grants ORDER BY revoked_at IS NULL, expires_at LIMIT ?) RETURNING grant_id",
+            &[over.into()],
+        )?);
+    }
+    for row in gone {
+        sql.query("DELETE FROM uses WHERE id = ?", &[row.text(0)?.into()])?;
+    }
     Ok(())
 }
 
@@ -364,15 +369,30 @@ pub fn revoke_all(sql: &impl Sql, now: Timestamp) -> Result<(), SqlError> {
     Ok(())
 }
 
+const COLUMNS: &str = "grant_id, client_id, client_name, client_host, is_loopback, redirect_uri, scopes, workspace_id, created_at, at";
+const LIVING: &str = "revoked_at IS NULL AND expires_at > ?1 AND code_used_at IS NOT NULL";
+
 /// Those that live, newest first.
 pub fn list(sql: &impl Sql, now: Timestamp) -> Result<Vec<GrantRow>, SqlError> {
-    let rows = sql.query(
-        "SELECT grant_id, client_id, client_name, client_host, is_loopback, redirect_uri, scopes, workspace_id, created_at, at
-         FROM grants LEFT JOIN uses ON id = grant_id
-         WHERE revoked_at IS NULL AND expires_at > ? AND code_used_at IS NOT NULL ORDER BY grant_id DESC",
-        &[now.into()],
-    )?;
-    rows.iter().map(grant).collect()
+    let statement = format!(
+        "SELECT {COLUMNS} FROM grants LEFT JOIN uses ON id = grant_id WHERE {LIVING} ORDER BY grant_id DESC"
+    );
+    sql.query(&statement, &[now.into()])?.iter().map(grant).collect()
+}
+
+/// The newest that lives of one client at one address.
+pub fn last(
+    sql: &impl Sql,
+    now: Timestamp,
+    client_id: &str,
+    redirect_uri: &str,
+) -> Result<Option<GrantRow>, SqlError> {
+    let statement = format!(
+        "SELECT {COLUMNS} FROM grants LEFT JOIN uses ON id = grant_id
+         WHERE {LIVING} AND client_id = ?2 AND redirect_uri = ?3 ORDER BY grant_id DESC LIMIT 1"
+    );
+    let row = sql.first(&statement, &[now.into(), client_id.into(), redirect_uri.into()])?;
+    row.as_ref().map(grant).transpose()
 }
 
 fn grant(row: &Row) -> Result<GrantRow, SqlError> {

@@ -202,9 +202,7 @@ fn standing(sql: &impl Sql, now: Timestamp, client_id: &str, redirect_uri: &str)
     let Reply::Workspaces(workspaces) = people::workspaces(sql, None, MAX_OFFERED)? else {
         return Ok(Reply::Unknown);
     };
-    let earlier = grants::list(sql, now)?
-        .into_iter()
-        .find(|grant| grant.client_id == client_id && grant.redirect_uri == redirect_uri);
+    let earlier = grants::last(sql, now, client_id, redirect_uri)?;
     Ok(Reply::Standing(Box::new(Standing { epoch: profile.epoch, workspaces, earlier })))
 }
 
