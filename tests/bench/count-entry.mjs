@@ -1,9 +1,9 @@
-// Entry module placed in front of our gateway for the storage count. It is not
-// run by node: storage.mjs hands its text to Miniflare beside the gateway's own
-// modules, with the gateway's entry in place of "./index.js".
+// Entry module placed in front of a server for the storage counts. It is not
+// run by node: storage.mjs hands its text to Miniflare beside the server's own
+// modules, with the server's entry in place of "./index.js".
 //
-// It gives the gateway an environment whose storage bindings count each call,
-// and answers GET /__count with the counts so far, which DELETE /__count resets.
+// It gives the server an environment whose storage bindings count each call,
+// and answers DELETE /__count with the counts since the last time.
 
 import * as workers from "cloudflare:workers";
 import inner from "./index.js";
@@ -130,14 +130,13 @@ globalThis.fetch = (...args) => {
   return originalFetch(...args);
 };
 
-function answerCount(request) {
-  if (request.method === "DELETE") {
-    counts = {};
-  }
-  return Response.json(counts);
+function answerCount() {
+  const since = counts;
+  counts = {};
+  return Response.json(since);
 }
 
-const isCount = (request) => new URL(request.url).pathname === "/__count";
+const isCount = (request) => request.method === "DELETE" && new URL(request.url).pathname === "/__count";
 
 // The module-level `env` of cloudflare:workers is replaced as well, where the
 // runtime lets it be.
@@ -153,7 +152,7 @@ function wrapClass(Entry) {
 
     fetch(request) {
       if (isCount(request)) {
-        return answerCount(request);
+        return answerCount();
       }
       return within(this.env, () => super.fetch(request));
     }
@@ -165,7 +164,7 @@ function wrapHandler(handler) {
     ...handler,
     fetch(request, env, ctx) {
       if (isCount(request)) {
-        return answerCount(request);
+        return answerCount();
       }
       const replacement = wrapEnvironment(env);
       return within(replacement, () => handler.fetch(request, replacement, ctx));

@@ -6,7 +6,8 @@ import net from "node:net";
 
 import { HOST, LIMITS } from "./config.mjs";
 
-export function request(port, { method = "GET", path = "/", headers = {}, body } = {}) {
+// `agent` keeps connections for the next request; without one each request has its own.
+export function request(port, { method = "GET", path = "/", headers = {}, body, agent = false } = {}) {
   return new Promise((resolve, reject) => {
     const outgoing = http.request(
       {
@@ -14,11 +15,11 @@ export function request(port, { method = "GET", path = "/", headers = {}, body }
         port,
         method,
         path,
-        agent: false,
+        agent,
         timeout: LIMITS.requestMs,
         headers: {
           host: HOST,
-          connection: "close",
+          ...(agent ? {} : { connection: "close" }),
           ...(body === undefined ? {} : { "content-length": Buffer.byteLength(body) }),
           ...headers,
         },

@@ -68,6 +68,22 @@ export function machineTimes() {
   return { total: total / TICKS_PER_SECOND, busy: (total - idle) / TICKS_PER_SECOND };
 }
 
+// Begins to measure a server process; the function it returns tells what has happened since. Told what the load
+// generator used, that includes the share of the machine that went to neither of the two.
+export function startMeter(pid) {
+  const cpuBefore = cpuSeconds(pid);
+  const before = machineTimes();
+  return (generatorSeconds) => {
+    const after = machineTimes();
+    const serverSeconds = cpuBefore === null ? null : cpuSeconds(pid) - cpuBefore;
+    if (before === null || serverSeconds === null) {
+      return { serverSeconds, otherShare: null };
+    }
+    const others = after.busy - before.busy - serverSeconds - generatorSeconds;
+    return { serverSeconds, otherShare: Math.max(0, others / Math.max(after.total - before.total, 0.01)) };
+  };
+}
+
 // Waits until the whole machine is almost idle for a second, but not for ever;
 // returns the busy share it last saw, so that a noisy start can be told later.
 export async function waitForQuiet(maxMs) {

@@ -9,13 +9,27 @@ import { parseArgs } from "node:util";
 import { buildBare, buildOurs, buildPeer } from "./build.mjs";
 import { cleanUpOnExit, run, stopAll, temporaryFolder } from "./children.mjs";
 import { coldSection } from "./cold.mjs";
-import { CALLS, LEGACY, LIMITS, MODERN, OURS, OUT_DIR, PEERS, REPO_DIR, TARGETS, oursText } from "./config.mjs";
+import {
+  CALLS,
+  LEGACY,
+  LIMITS,
+  MODERN,
+  OAUTH_LOAD,
+  OURS,
+  OUT_DIR,
+  PEERS,
+  REPO_DIR,
+  TARGETS,
+  oursText,
+} from "./config.mjs";
 import { chooseGenerator, GENERATOR_NAMES } from "./load.mjs";
 import { describeMachine } from "./machine.mjs";
 import { callTool } from "./mcp.mjs";
 import { loadSection } from "./measure.mjs";
+import { oauthSection } from "./oauth-cost.mjs";
+import { raceSection } from "./race.mjs";
 import { summary } from "./report.mjs";
-import { specOf, startServer, stopServer, tokenFor } from "./servers.mjs";
+import { specOf, startServer, stopServer, tokensFor } from "./servers.mjs";
 import { sizeSection } from "./sizes.mjs";
 import { storageSection } from "./storage.mjs";
 
@@ -23,16 +37,19 @@ const USAGE = `usage: scripts/bench [options]
   --secs N        seconds of each load (6; at most ${LIMITS.maxSecs})
   --reps N        repetitions (3; at most ${LIMITS.maxReps})
   --conc A,B,...  connections (1,16,64)
-  --only A,B,...  sections load, cold, sizes, storage; or the beginnings of
-                  target names, such as ours or stateless/list_models
+  --only A,B,...  sections load, cold, sizes, storage, oauth, race; or the
+                  beginnings of target names, such as ours or stateless/list_models
   --ours DIR      measure the gateway already built in DIR
   --cold N        cold starts of each server (15)
+  --ops N         OAuth dances and refreshes of each server and repetition
+                  (${OAUTH_LOAD.operations}; at most ${OAUTH_LOAD.maxOperations})
   --quiet-secs N  longest wait for a quiet machine before each load (60)
   --generator G   ${GENERATOR_NAMES.join(" or ")} (wrk if the machine has it)
   --out FILE      file of JSON lines (tests/bench/.out/bench-TIME.jsonl)
-  --quick         a short look: --secs 2 --reps 1 --cold 5 --quiet-secs 2`;
+  --quick         a short look: --secs 2 --reps 1 --cold 5 --ops 40
+                  --quiet-secs 2, and no wait for a minute of storage counts`;
 
-const SECTIONS = ["load", "cold", "sizes", "storage"];
+const SECTIONS = ["load", "cold", "sizes", "storage", "oauth", "race"];
 
 const say = (line) => console.error(line);
 
@@ -56,6 +73,7 @@ function readOptions(argv) {
       only: { type: "string" },
       ours: { type: "string" },
       cold: { type: "string" },
+      ops: { type: "string" },
       "quiet-secs": { type: "string" },
       out: { type: "string" },
       generator: { type: "string" },
@@ -88,6 +106,8 @@ function readOptions(argv) {
     reps: wholeNumber("reps", values.reps ?? (quick ? 1 : 3), 1, LIMITS.maxReps),
     connections: commaList(values.conc ?? "1,16,64").map((item) => wholeNumber("conc", item, 1, LIMITS.maxConnections)),
     coldRuns: wholeNumber("cold", values.cold ?? (quick ? 5 : 15), 1, 50),
+    operations: wholeNumber("ops", values.ops ?? (quick ? 40 : OAUTH_LOAD.operations), 1, OAUTH_LOAD.maxOperations),
+    isQuick: quick === true,
     quietSecs: wholeNumber("quiet-secs", values["quiet-secs"] ?? (quick ? 2 : 60), 0, 600),
     ours: values.ours,
     generator,
@@ -102,7 +122,7 @@ function readOptions(argv) {
 async function askOurs(spec) {
   const server = await startServer(spec, temporaryFolder());
   try {
-    const token = await tokenFor(server, spec);
+    const { usual: token } = await tokensFor(server, spec);
     const results = {};
     let bareBody = "";
     for (const tool of Object.keys(CALLS)) {
@@ -159,14 +179,14 @@ async function main() {
   };
 
   const generator = await chooseGenerator(options.generator);
-  const { secs, warmSecs, reps, connections, coldRuns, quietSecs } = options;
+  const { secs, warmSecs, reps, connections, coldRuns, operations, quietSecs } = options;
   emit({
     kind: "run",
     at: new Date().toISOString(),
     commit: await commit(),
     generator: generator.name,
     ...describeMachine(),
-    options: { secs, warm_secs: warmSecs, reps, connections, cold_runs: coldRuns, quiet_secs: quietSecs },
+    options: { secs, warm_secs: warmSecs, reps, connections, cold_runs: coldRuns, operations, quiet_secs: quietSecs },
   });
 
   const specs = await buildAll(options);
@@ -182,8 +202,10 @@ async function main() {
     }
   };
   await section("sizes", () => sizeSection({ specs, emit }));
-  await section("storage", () => storageSection({ spec: specs.ours, emit, say }));
+  await section("storage", () => storageSection({ spec: specs.ours, options, emit, say }));
   await section("cold", () => coldSection({ specs, runs: coldRuns, emit, say }));
+  await section("race", () => raceSection({ specs, emit, say }));
+  await section("oauth", () => oauthSection({ specs, options, emit, say }));
   await section("load", () => loadSection({ specs, options, generator, emit, say }));
 
   console.log(`\n${summary(rows, connections)}\n\nrows: ${options.out} (load by ${generator.name})`);

@@ -3,12 +3,12 @@
 // meets all of them alike.
 
 import { TARGETS, LIMITS, NOISY_SHARE } from "./config.mjs";
-import { cpuSeconds, machineTimes, peakRssMiB, resetPeakRss, waitForQuiet } from "./machine.mjs";
+import { peakRssMiB, resetPeakRss, startMeter, waitForQuiet } from "./machine.mjs";
 import { callTool, openSession } from "./mcp.mjs";
 import { temporaryFolder } from "./children.mjs";
-import { MCP_PATH, startServer, stopServer, tokenFor } from "./servers.mjs";
+import { MCP_PATH, startServer, stopServer, tokensFor } from "./servers.mjs";
 
-const round = (value, digits) => (value === null || !Number.isFinite(value) ? null : Number(value.toFixed(digits)));
+export const round = (value, digits) => (value === null || !Number.isFinite(value) ? null : Number(value.toFixed(digits)));
 
 // Of an even number, the mean of the middle two: neither side is favoured.
 export function median(values) {
@@ -48,28 +48,21 @@ async function measureTarget({ target, server, token, connections, options, gene
   await load(options.warmSecs);
   const busyBefore = await waitForQuiet(options.quietSecs * 1000);
   resetPeakRss(server.workerd);
-  const cpuBefore = cpuSeconds(server.workerd);
-  const machineBefore = machineTimes();
+  const readMeter = startMeter(server.workerd);
 
   const loaded = await load(options.secs);
 
-  const machineAfter = machineTimes();
-  const serverCpu = cpuBefore === null ? null : cpuSeconds(server.workerd) - cpuBefore;
+  const { serverSeconds, otherShare } = readMeter(loaded.generator_cpu_s);
   const peakRss = peakRssMiB(server.workerd);
   checkLoad(loaded, probed);
   await probe();
 
-  let otherShare = null;
-  if (machineBefore !== null && serverCpu !== null) {
-    const others = machineAfter.busy - machineBefore.busy - serverCpu - loaded.generator_cpu_s;
-    otherShare = Math.max(0, others / Math.max(machineAfter.total - machineBefore.total, 0.01));
-  }
   return {
     rps: round(loaded.requests / loaded.seconds, 1),
     p50_ms: loaded.p50,
     p99_ms: loaded.p99,
     max_ms: loaded.max,
-    cpu_ms_per_request: serverCpu === null ? null : round((serverCpu * 1000) / loaded.requests, 4),
+    cpu_ms_per_request: serverSeconds === null ? null : round((serverSeconds * 1000) / loaded.requests, 4),
     peak_rss_mib: round(peakRss, 0),
     requests: loaded.requests,
     answer_bytes: probed.answer.bytes,
@@ -84,18 +77,35 @@ async function measureTarget({ target, server, token, connections, options, gene
 
 // Starts what the targets need; a server that cannot be had fails its own
 // targets and no others.
-async function startServers(names, specs, stateFolder) {
+export async function startServers(names, specs, stateFolder) {
   const running = {};
   for (const name of names) {
     try {
-      const server = await startServer(specs[name], stateFolder, LIMITS.runMs);
-      running[name] = { server };
-      running[name].token = await tokenFor(server, specs[name]);
+      running[name] = { server: await startServer(specs[name], stateFolder, LIMITS.runMs) };
     } catch (error) {
-      running[name] = { ...running[name], error };
+      running[name] = { error };
     }
   }
   return running;
+}
+
+export async function stopServers(running) {
+  for (const { server } of Object.values(running)) {
+    if (server) {
+      await stopServer(server);
+    }
+  }
+}
+
+// Anew for each number of connections: tokens of OAuth live for an hour.
+async function renewTokens(running, specs) {
+  for (const entry of Object.values(running).filter(({ error }) => !error)) {
+    try {
+      entry.tokens = await tokensFor(entry.server, specs[entry.server.name]);
+    } catch (error) {
+      entry.error = error;
+    }
+  }
 }
 
 export async function loadSection({ specs, options, generator, emit, say }) {
@@ -104,13 +114,15 @@ export async function loadSection({ specs, options, generator, emit, say }) {
   for (let rep = 1; rep <= options.reps; rep += 1) {
     const running = await startServers(names, specs, temporaryFolder());
     for (const connections of options.connections) {
+      await renewTokens(running, specs);
       for (const target of targets) {
         const row = { kind: "load", target: target.id, connections, rep };
-        const { server, token, error } = running[target.server];
+        const { server, tokens, error } = running[target.server];
         try {
           if (error) {
             throw error;
           }
+          const token = target.oauth ? tokens.oauth : tokens.usual;
           const figures = await measureTarget({ target, server, token, connections, options, generator });
           emit({ ...row, ...figures });
           say(
@@ -123,11 +135,7 @@ export async function loadSection({ specs, options, generator, emit, say }) {
         }
       }
     }
-    for (const { server } of Object.values(running)) {
-      if (server) {
-        await stopServer(server);
-      }
-    }
+    await stopServers(running);
   }
 }
 

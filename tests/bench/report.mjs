@@ -102,18 +102,21 @@ function sizeTable(rows) {
   return table(["size (KiB)", "raw", "gzip -9", "aim", ""], lines);
 }
 
+const listed = (counts) =>
+  Object.entries(counts)
+    .map(([name, count]) => `${name} ${count}`)
+    .join(", ");
+
 function storageTable(rows) {
   const lines = rows
     .filter((row) => row.kind === "storage")
     .map((row) => [
-      row.tool,
+      `${row.token}: ${row.tool}`,
       row.calls,
       row.operations,
-      `<= ${AIMS.storageOperations}`,
-      verdict(row.operations <= AIMS.storageOperations),
-      Object.entries(row.counts)
-        .map(([name, count]) => `${name} ${count}`)
-        .join(", "),
+      `<= ${row.aim}`,
+      verdict(row.operations <= row.aim),
+      listed(row.counts),
     ]);
   const control = rows.find((row) => row.kind === "storage-control");
   const shown = table(["storage operations", "calls", "made", "aim", "", "which"], lines);
@@ -122,9 +125,75 @@ function storageTable(rows) {
   }
   const note =
     control.token_operations > 0
-      ? `control: making the token made ${control.token_operations}, so the counter sees; warm-up calls made ${control.warm_up_operations}`
+      ? `control: making the personal token made ${control.token_operations}, so the counter sees; warm-up calls made ${control.warm_up_operations}`
       : "control FAILED: making the token made none, so the counter may be blind and the figures above prove nothing";
   return `${shown}\n${note}`;
+}
+
+// Targets and operations in the order in which they were measured.
+function pairs(rows) {
+  const found = new Map(rows.map(({ operation, target }) => [`${operation} ${target}`, { operation, target }]));
+  return [...found.values()].toSorted((a, b) => a.operation.localeCompare(b.operation));
+}
+
+function oauthTable(rows) {
+  const good = rows.filter((row) => row.kind === "oauth" && row.failed === undefined);
+  const of = (operation, target) => good.filter((row) => row.operation === operation && row.target === target);
+  // Within a repetition, as with the load.
+  const ratioTo = (operation, target) => {
+    const theirs = new Map(of(operation, target).map((row) => [row.rep, row.cpu_ms_each]));
+    const ratios = of(operation, "ours")
+      .filter((row) => row.cpu_ms_each !== null && theirs.get(row.rep) > 0)
+      .map((row) => row.cpu_ms_each / theirs.get(row.rep));
+    return ratios.length === 0 ? null : median(ratios);
+  };
+  const lines = pairs(good).map(({ operation, target }) => {
+    const mine = of(operation, target);
+    const cpu = mine.map((row) => row.cpu_ms_each).filter((value) => value !== null);
+    const ratio = target === "ours" ? null : ratioTo(operation, target);
+    return [
+      `${operation}: ${target}`,
+      mine[0].operations,
+      fixed(median(mine.map((row) => row.per_second)), 0),
+      cpu.length === 0 ? "-" : fixed(median(cpu), 2),
+      cpu.length === 0 ? "-" : `${fixed(Math.min(...cpu), 2)}-${fixed(Math.max(...cpu), 2)}`,
+      `${mine.filter((row) => row.noisy).length}/${mine.length}`,
+      ratio === null ? "" : `${ratio.toFixed(2)}x`,
+      ratio === null ? "" : `< ${AIMS.oauthCpuRatio}x`,
+      ratio === null ? "" : verdict(ratio < AIMS.oauthCpuRatio),
+    ];
+  });
+  const head = ["OAuth", "times", "a second", "CPU ms each", "range", "noisy", "ours : it", "aim", ""];
+  return table(head, lines);
+}
+
+function oauthCountTable(rows) {
+  const good = rows.filter((row) => row.kind === "oauth-count" && row.failed === undefined);
+  const lines = pairs(good).map(({ operation, target }) => {
+    const row = good.find((one) => one.operation === operation && one.target === target);
+    return [`${operation}: ${target}`, row.requests, listed(row.counts)];
+  });
+  return table(["requests to storage", "of one", "which"], lines);
+}
+
+function raceTable(rows) {
+  const faults = { refresh: "handed out and dead", redeem: "redeemed again" };
+  const lines = rows
+    .filter((row) => row.kind === "race" && row.failed === undefined)
+    .map((row) => {
+      const isOurs = row.target === "ours";
+      const met = row.faults <= AIMS.raceFaults && row.lost <= AIMS.raceFaults;
+      return [
+        `${row.what}, ${row.at_once} at once: ${row.target}`,
+        row.rounds,
+        `${row.taken} of ${row.rounds * row.at_once}`,
+        `${row.faults} ${faults[row.what]}`,
+        row.lost,
+        isOurs ? AIMS.raceFaults : "",
+        isOurs ? verdict(met) : "",
+      ];
+    });
+  return table(["race", "rounds", "answered 200", "faults", "rounds without a winner", "aim", ""], lines);
 }
 
 export function summary(rows, connections) {
@@ -142,6 +211,15 @@ export function summary(rows, connections) {
   }
   if (has("storage")) {
     parts.push(storageTable(rows));
+  }
+  if (has("oauth")) {
+    parts.push(oauthTable(rows));
+  }
+  if (has("oauth-count")) {
+    parts.push(oauthCountTable(rows));
+  }
+  if (has("race")) {
+    parts.push(raceTable(rows));
   }
   const failures = rows.filter((row) => row.failed !== undefined);
   if (failures.length > 0) {

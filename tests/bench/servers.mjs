@@ -8,7 +8,7 @@ import { start, stop } from "./children.mjs";
 import { BENCH_DIR, COMPATIBILITY_DATE, LIMITS, OURS, OUT_DIR, PEERS } from "./config.mjs";
 import { freePort } from "./http.mjs";
 import { workerdUnder } from "./machine.mjs";
-import { ourToken, peerToken } from "./oauth.mjs";
+import { oauthToken, ourToken } from "./oauth.mjs";
 
 export const MCP_PATH = { bare: "/mcp", ours: OURS.mcpPath, stateless: "/mcp", mcpagent: "/mcp" };
 export const HEALTH_PATH = { bare: "/health", ours: OURS.healthPath, stateless: "/health", mcpagent: "/health" };
@@ -83,9 +83,15 @@ export async function startServer(spec, stateFolder, maxMs = LIMITS.runMs) {
 
 export const stopServer = (server) => stop(server.child, LIMITS.serverStopMs);
 
-export function tokenFor(server, spec) {
-  if (server.name === "bare") {
-    return undefined;
+// What callers hold: the usual credential of a server's users, and for ours the
+// access token of its own OAuth flow beside the personal one.
+export async function tokensFor(server, spec) {
+  switch (server.name) {
+    case "bare":
+      return {};
+    case "ours":
+      return { usual: await ourToken(server.port, spec.text.OPERATOR_KEY), oauth: await oauthToken(server) };
+    default:
+      return { usual: await oauthToken(server) };
   }
-  return server.name === "ours" ? ourToken(server.port, spec.text.OPERATOR_KEY) : peerToken(server.port);
 }
