@@ -29,7 +29,14 @@ pub struct Invited {
     pub expires_at: Timestamp,
 }
 
+/// Also for a workspace written by the version before members had addresses.
 pub fn create_tables(sql: &impl Sql) -> Result<(), SqlError> {
+    if sql.has_table("invitations")? {
+        return Ok(());
+    }
+    if sql.has_table("members")? {
+        sql.query("ALTER TABLE members ADD COLUMN label TEXT", &[])?;
+    }
     sql.query(
         "CREATE TABLE IF NOT EXISTS members (
             person TEXT PRIMARY KEY, role TEXT NOT NULL, added_at INTEGER NOT NULL, label TEXT)",

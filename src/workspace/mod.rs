@@ -190,6 +190,7 @@ fn apply(sql: &impl Sql, now: Timestamp, command: Command) -> Result<Reply, SqlE
     if !sql.has_table("workspace")? {
         return Ok(refuse(unknown()));
     }
+    members::create_tables(sql)?;
     match command {
         Command::Create { .. } => Ok(Reply::Done),
         Command::Exists => Ok(Reply::Done),

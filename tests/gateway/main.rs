@@ -8,3 +8,4 @@ mod outside;
 mod refusals;
 mod sessions;
 mod support;
+mod upgrade;

@@ -213,12 +213,22 @@ fn makes(command: &Command) -> bool {
 
 /// Questions about a person nobody made must not leave a database behind.
 fn with_tables(sql: &impl Sql, then: impl FnOnce() -> Result<Reply, SqlError>) -> Result<Reply, SqlError> {
-    if sql.has_table("uses")? { then() } else { Ok(Reply::Unknown) }
+    if !sql.has_table("uses")? {
+        if !sql.has_table("tokens")? {
+            return Ok(Reply::Unknown);
+        }
+        // Written by the version before there was sign-in.
+        create_tables(sql)?;
+    }
+    then()
 }
 
 fn create_tables(sql: &impl Sql) -> Result<(), SqlError> {
     if sql.has_table("uses")? {
         return Ok(());
+    }
+    if sql.has_table("memberships")? {
+        sql.query("ALTER TABLE memberships ADD COLUMN left_at INTEGER", &[])?;
     }
     tokens::create_table(sql)?;
     people::create_tables(sql)?;
