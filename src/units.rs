@@ -55,6 +55,13 @@ impl Units {
     }
 }
 
+/// The most that may be spent in a UTC day and in a UTC month. None: no bound of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allowance {
+    pub per_day: Option<Units>,
+    pub per_month: Option<Units>,
+}
+
 impl Add for Units {
     type Output = Units;
     fn add(self, other: Units) -> Units {

@@ -11,6 +11,7 @@ use crate::http::Response;
 use crate::oauth::bearer::Denied;
 use crate::platform::Platform;
 use crate::tools::{self, Context, ToolResult};
+use crate::units::Allowance;
 use futures::FutureExt;
 use futures::StreamExt;
 use futures::channel::mpsc::{self, UnboundedReceiver, UnboundedSender};
@@ -98,6 +99,7 @@ async fn product<P: Platform>(
         request_id: &exchange.request_id,
         pictures: exchange.selection.pictures,
         progress: &progress,
+        allowance: Allowance::default(),
     };
     match tools::call(&context, name, arguments).await {
         Some(Ok(result)) => Outcome::Message { status: 200, body: respond(&exchange, &id, result) },

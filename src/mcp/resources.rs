@@ -23,6 +23,7 @@ use crate::tools::forge::{self, RunView};
 use crate::tools::get_instructions::INSTRUCTIONS;
 use crate::tools::workspaces::resolve;
 use crate::tools::{Context, Fault};
+use crate::units::Allowance;
 use crate::workspace::{self, media};
 use serde_json::{Map, Value, json};
 
@@ -263,6 +264,7 @@ fn context<'a, P: Platform>(exchange: &'a Exchange<P>, progress: &'a dyn Fn(f64,
         request_id: &exchange.request_id,
         pictures: exchange.selection.pictures,
         progress,
+        allowance: Allowance::default(),
     }
 }
 

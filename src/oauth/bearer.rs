@@ -32,6 +32,16 @@ pub struct Caller {
     credential: Credential,
 }
 
+impl Caller {
+    /// The id of the personal access token or of the authorization: names who spent, is no secret.
+    pub fn token_id(&self) -> &str {
+        match &self.credential {
+            Credential::Personal { token_id, .. } => token_id.as_str(),
+            Credential::Granted(grant_id) => grant_id.as_str(),
+        }
+    }
+}
+
 /// What the `Account` object is asked about.
 #[derive(Clone, Debug, PartialEq)]
 enum Credential {
@@ -148,12 +158,12 @@ async fn granted<P: Platform>(
 }
 
 /// Asks the `Account` again, past the cache: for everything that spends, publishes or uploads.
-pub async fn confirm<P: Platform>(platform: &P, caller: &Caller) -> Result<(), Denied> {
+pub async fn confirm<P: Platform>(platform: &P, caller: &Caller) -> Result<Grant, Denied> {
     let outcome = ask(platform, &caller.person, &caller.credential).await;
     if outcome.is_err() {
         CACHE.with_borrow_mut(|cache| cache.retain(|_, kept| kept.caller.credential != caller.credential));
     }
-    outcome.map(|_| ())
+    outcome
 }
 
 async fn ask<P: Platform>(platform: &P, person: &PersonId, credential: &Credential) -> Result<Grant, Denied> {

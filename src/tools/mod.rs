@@ -14,6 +14,7 @@ use crate::error::{Code, Refusal};
 use crate::oauth::bearer::{self, Denied};
 use crate::oauth::{Caller, Scope};
 use crate::platform::{Level, Platform, Unavailable};
+use crate::units::Allowance;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -29,6 +30,8 @@ pub struct Context<'a, P: Platform> {
     pub pictures: bool,
     /// Tells the client how far a long call is (0 to 1), if it asked to be told.
     pub progress: &'a dyn Fn(f64, &str),
+    /// What the credential may spend; known only inside tools that spend.
+    pub allowance: Allowance,
 }
 
 /// MCP tool annotations: all four, always.
@@ -156,11 +159,12 @@ pub fn descriptors() -> impl Iterator<Item = &'static str> {
 
 /// Scope is checked by the transport, which can still answer 403; here: the token, the arguments, the call.
 async fn run<T: Tool, P: Platform>(context: &Context<'_, P>, arguments: Value) -> Result<ToolResult, Denied> {
+    let mut allowance = context.allowance;
     if T::SPENDS {
-        bearer::confirm(context.platform, context.caller).await?;
+        allowance = bearer::confirm(context.platform, context.caller).await?.allowance;
     }
     let outcome = match parse::<T>(arguments) {
-        Ok(input) => T::call(context, input).await,
+        Ok(input) => T::call(&Context { allowance, ..*context }, input).await,
         Err(refusal) => Err(Fault::Refused(refusal)),
     };
     match outcome {

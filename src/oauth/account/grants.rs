@@ -17,6 +17,7 @@ use crate::oauth::opaque::SECRET_BYTES;
 use crate::oauth::scope::Scopes;
 use crate::sql::{Row, Sql, SqlError};
 use crate::time::Timestamp;
+use crate::units::Allowance;
 use serde::{Deserialize, Serialize};
 
 pub const REFRESH_LABEL: &str = "refresh token secret";
@@ -347,7 +348,12 @@ pub fn verify(sql: &impl Sql, now: Timestamp, grant_id: &GrantId) -> Result<Repl
     }
     used(sql, now, grant_id.as_str())?;
     let workspace_id = optional_workspace(&row, 1)?;
-    Ok(Reply::Valid(Grant { scopes: scopes(&row, 0)?, workspace_id, expires_at: Some(expires_at) }))
+    Ok(Reply::Valid(Grant {
+        scopes: scopes(&row, 0)?,
+        workspace_id,
+        expires_at: Some(expires_at),
+        allowance: Allowance::default(),
+    }))
 }
 
 pub fn revoke(

@@ -20,6 +20,7 @@ use crate::id::{GrantId, InvitationId, TokenId, WorkspaceId};
 use crate::platform::{Entity, Platform, Storage, Unavailable};
 use crate::sql::{Row, Sql, SqlError};
 use crate::time::Timestamp;
+use crate::units::Allowance;
 pub use grants::{GrantRow, NewGrant, Redeemed, Redemption, Refreshed, Refreshing};
 pub use people::{Invitation, Profile};
 use serde::{Deserialize, Serialize};
@@ -107,6 +108,8 @@ pub struct Grant {
     pub scopes: Scopes,
     pub workspace_id: Option<WorkspaceId>,
     pub expires_at: Option<Timestamp>,
+    /// What the credential itself may spend.
+    pub allowance: Allowance,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -6,6 +6,7 @@ use crate::id::{TokenId, WorkspaceId};
 use crate::oauth::scope::Scopes;
 use crate::sql::{Row, Sql, SqlError};
 use crate::time::Timestamp;
+use crate::units::Allowance;
 use serde::{Deserialize, Serialize};
 
 /// Tokens one person may have that are neither revoked nor expired.
@@ -87,6 +88,7 @@ pub fn verify(sql: &impl Sql, now: Timestamp, token_id: &TokenId, hash: &str) ->
         scopes: scopes(&row, 1)?,
         workspace_id: optional_workspace(&row, 2)?,
         expires_at,
+        allowance: Allowance::default(),
     }))
 }
 
