@@ -40,17 +40,22 @@ codes! {
     Unauthenticated = "UNAUTHENTICATED", 401, false, "Connect again with a valid token.";
     Forbidden = "FORBIDDEN", 403, false, "Ask an owner of the workspace for access.";
     InsufficientBalance = "INSUFFICIENT_BALANCE", 402, false, "Choose a cheaper model or fewer outputs, or ask an owner to grant more units.";
+    BudgetExceeded = "BUDGET_EXCEEDED", 402, false, "Ask for less, wait for the next day or month, or ask an owner to raise it.";
     RateLimited = "RATE_LIMITED", 429, true, "Wait for a run to finish, then try again.";
     WorkspaceNotFound = "WORKSPACE_NOT_FOUND", 404, false, "Call list_workspaces and use one of its workspace_id values.";
     ModelNotFound = "MODEL_NOT_FOUND", 404, false, "Call list_models and use one of its model_id values.";
-    RunNotFound = "RUN_NOT_FOUND", 404, false, "Use the inference_id that execute_forge returned.";
+    WorkflowNotFound = "WORKFLOW_NOT_FOUND", 404, false, "Call list_workflows and use one of its workflow_id values.";
+    RunNotFound = "RUN_NOT_FOUND", 404, false, "Use an id that execute_forge, execute_workflow or list_runs returned.";
     InvalidInputs = "INVALID_INPUTS", 400, false, "Correct the named field and call again.";
     RunAlreadyTerminal = "RUN_ALREADY_TERMINAL", 409, false, "Nothing is left to cancel; read it with get_forge_run.";
     IdempotencyConflict = "IDEMPOTENCY_CONFLICT", 409, false, "Use a new idempotency_key for a different request.";
     PriceAboveLimit = "PRICE_ABOVE_LIMIT", 400, false, "Raise max_price_creative_units or make the request smaller.";
+    VersionConflict = "VERSION_CONFLICT", 409, false, "Read it again with get_workflow, apply the change to that version and save it.";
+    Declined = "DECLINED", 409, false, "Ask the person what to change; do not repeat the call unchanged.";
     FileNotFound = "FILE_NOT_FOUND", 404, false, "Use an asset_id of this workspace, from get_forge_run.";
     FileTooLarge = "FILE_TOO_LARGE", 413, false, "Use a smaller file.";
     ProviderFailed = "PROVIDER_FAILED", 502, true, "Run it again, or choose another model.";
+    OutcomeUnknown = "OUTCOME_UNKNOWN", 502, false, "Nothing was charged; look at the provider before running it again.";
     Moderated = "MODERATED", 422, false, "Change the prompt; running the same one again gives the same refusal.";
     Internal = "INTERNAL", 500, true, "Try again in a moment; quote the request id if it persists.";
 }

@@ -13,6 +13,11 @@ pub fn uuid_v7(now: Timestamp, random: &[u8; 10]) -> String {
     uuid::Builder::from_unix_timestamp_millis(millis, random).into_uuid().hyphenated().to_string()
 }
 
+/// The lowest UUIDv7 of this millisecond: ids that come later are not below it.
+pub fn first_at(at: Timestamp) -> String {
+    uuid_v7(at, &[0; 10])
+}
+
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident,)*) => {$(
         $(#[$doc])*
@@ -54,6 +59,8 @@ ids! {
     TokenId,
     /// One authorization a person gave to a client: its code, its family of refresh tokens.
     GrantId,
+    /// One workflow that a workspace defined.
+    WorkflowId,
     /// One invitation to a workspace.
     InvitationId,
 }

@@ -10,7 +10,7 @@ use crate::oauth::opaque::{self, Kind};
 use crate::oauth::{Scopes, bearer};
 use crate::platform::{Level, Platform, Unavailable};
 use crate::units::Units;
-use crate::workspace::{self, Command, Role, Workspace};
+use crate::workspace::{self, Actor, Command, Role, Workspace};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -57,10 +57,10 @@ pub async fn create_token<P: Platform>(
     request: &Request,
     request_id: &str,
 ) -> Response<P::Stream> {
-    respond(platform, request_id, create(platform, request).await)
+    respond(platform, request_id, create(platform, request, &Actor::operator(request_id)).await)
 }
 
-async fn create<P: Platform>(platform: &P, request: &Request) -> Result<Value, Fault> {
+async fn create<P: Platform>(platform: &P, request: &Request, actor: &Actor) -> Result<Value, Fault> {
     let input: CreateToken = authorized(platform, request)?;
     let person = PersonId::of(name("person", &input.person)?);
     let scopes = input.scopes.as_deref().map_or(Ok(Scopes::all()), Scopes::parse).map_err(|word| {
@@ -78,12 +78,17 @@ async fn create<P: Platform>(platform: &P, request: &Request) -> Result<Value, F
             workspace::ask(
                 platform,
                 &id,
-                Command::AddMember { person: person.clone(), role: Role::Member, label: shown(&input) },
+                Command::AddMember {
+                    actor: actor.clone(),
+                    person: person.clone(),
+                    role: Role::Member,
+                    label: shown(&input),
+                },
             )
             .await??;
             id
         }
-        None => create_workspace(platform, &input, &person).await?,
+        None => create_workspace(platform, &input, &person, actor).await?,
     };
     let joined = account::Command::Join { workspace_id: workspace_id.clone() };
     platform.ask::<Account>(person.as_str(), joined).await?;
@@ -134,6 +139,7 @@ async fn create_workspace<P: Platform>(
     platform: &P,
     input: &CreateToken,
     owner: &PersonId,
+    actor: &Actor,
 ) -> Result<WorkspaceId, Fault> {
     let label = name("workspace_name", input.workspace_name.as_deref().unwrap_or("Workspace"))?.to_owned();
     let units = amount(input.grant_creative_units.unwrap_or(0.0))?;
@@ -142,11 +148,16 @@ async fn create_workspace<P: Platform>(
     workspace::ask(
         platform,
         &id,
-        Command::AddMember { person: owner.clone(), role: Role::Owner, label: shown(input) },
+        Command::AddMember {
+            actor: actor.clone(),
+            person: owner.clone(),
+            role: Role::Owner,
+            label: shown(input),
+        },
     )
     .await??;
     if units != Units::ZERO {
-        let grant = Command::Grant { amount: units, by: "operator".into(), note: "first grant".into() };
+        let grant = Command::Grant { amount: units, actor: actor.clone(), note: "first grant".into() };
         workspace::ask(platform, &id, grant).await??;
     }
     Ok(id)
@@ -204,16 +215,17 @@ struct Grant {
 }
 
 pub async fn grant<P: Platform>(platform: &P, request: &Request, request_id: &str) -> Response<P::Stream> {
-    respond(platform, request_id, grant_units(platform, request).await)
+    respond(platform, request_id, grant_units(platform, request, request_id).await)
 }
 
-async fn grant_units<P: Platform>(platform: &P, request: &Request) -> Result<Value, Fault> {
+async fn grant_units<P: Platform>(platform: &P, request: &Request, request_id: &str) -> Result<Value, Fault> {
     let input: Grant = authorized(platform, request)?;
     let id = WorkspaceId::parse(&input.workspace_id)
         .ok_or_else(|| Refusal::invalid("`workspace_id` must be a UUID."))?;
     let units = amount(input.creative_units)?;
     let note = input.note.unwrap_or_default().chars().take(MAX_NAME_CHARS).collect();
-    workspace::ask(platform, &id, Command::Grant { amount: units, by: "operator".into(), note }).await??;
+    let grant = Command::Grant { amount: units, actor: Actor::operator(request_id), note };
+    workspace::ask(platform, &id, grant).await??;
     Ok(json!({ "workspace_id": id, "granted_creative_units": units }))
 }
 

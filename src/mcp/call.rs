@@ -10,8 +10,9 @@ use crate::error::{Code, Refusal};
 use crate::http::Response;
 use crate::oauth::bearer::Denied;
 use crate::platform::Platform;
-use crate::tools::{self, Context, ToolResult};
+use crate::tools::{self, Called, Context, ToolResult};
 use crate::units::Allowance;
+use crate::workspace::Consent;
 use futures::FutureExt;
 use futures::StreamExt;
 use futures::channel::mpsc::{self, UnboundedReceiver, UnboundedSender};
@@ -100,9 +101,15 @@ async fn product<P: Platform>(
         pictures: exchange.selection.pictures,
         progress: &progress,
         allowance: Allowance::default(),
+        consent: Consent::CannotAsk,
     };
     match tools::call(&context, name, arguments).await {
-        Some(Ok(result)) => Outcome::Message { status: 200, body: respond(&exchange, &id, result) },
+        Some(Ok(Called::Result(result))) => {
+            Outcome::Message { status: 200, body: respond(&exchange, &id, result) }
+        }
+        Some(Ok(Called::Confirm(_))) => {
+            Outcome::Message { status: 200, body: RpcError::internal().response(Some(&id)) }
+        }
         Some(Err(denied)) => Outcome::Denied(denied),
         None => Outcome::Message { status: 200, body: RpcError::internal().response(Some(&id)) },
     }

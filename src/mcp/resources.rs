@@ -18,13 +18,15 @@ use crate::oauth::Scope;
 use crate::page;
 use crate::platform::Platform;
 use crate::runs::state::Watcher;
-use crate::runs::{self, Command, Run, View};
+use crate::runs::{self, Command, Run, Shown, View};
+use crate::tools::assets::AssetView;
+use crate::tools::flow::FlowRunView;
 use crate::tools::forge::{self, RunView};
 use crate::tools::get_instructions::INSTRUCTIONS;
 use crate::tools::workspaces::resolve;
 use crate::tools::{Context, Fault};
 use crate::units::Allowance;
-use crate::workspace::{self, media};
+use crate::workspace::{self, Consent, media};
 use serde_json::{Map, Value, json};
 
 const GUIDE_URI: &str = "atelier://instructions";
@@ -166,13 +168,25 @@ pub async fn read<P: Platform>(
     };
     let view = own_run(exchange, &id, uri).await?;
     let progress = |_: f64, _: &str| {};
-    let shown = RunView::of(&context(exchange, &progress), &view, Vec::new());
+    let context = context(exchange, &progress);
     let contents = match index {
         None => {
-            json!({ "uri": uri, "mimeType": "application/json", "text": serde_json::to_string(&shown).unwrap_or_default() })
+            let text = match &view.shown {
+                Shown::Forge(generation) => {
+                    serde_json::to_string(&RunView::of(&context, &view, generation, Vec::new()))
+                }
+                Shown::Workflow(flow) => {
+                    serde_json::to_string(&FlowRunView::of(&context, &view, flow, Vec::new()))
+                }
+            };
+            json!({ "uri": uri, "mimeType": "application/json", "text": text.unwrap_or_default() })
         }
         Some(index) => {
-            let (asset, link) = view.assets.get(index).zip(shown.assets.get(index)).ok_or_else(missing)?;
+            let at = |asset: &&workspace::Asset| {
+                asset.position.and_then(|at| usize::try_from(at).ok()) == Some(index)
+            };
+            let asset = view.assets.iter().find(at).ok_or_else(missing)?;
+            let link = AssetView::of(&context, &view.workspace_id, asset);
             file(exchange, uri, &view, asset, &link.url).await?
         }
     };
@@ -265,6 +279,7 @@ fn context<'a, P: Platform>(exchange: &'a Exchange<P>, progress: &'a dyn Fn(f64,
         pictures: exchange.selection.pictures,
         progress,
         allowance: Allowance::default(),
+        consent: Consent::CannotAsk,
     }
 }
 

@@ -95,9 +95,9 @@ pub async fn answer<P: Platform>(visit: &Visit<'_, P>, token: &str) -> Outcome<P
     let is_yes = visit.form.get("decision") == Some("accept");
     let command = if is_yes {
         let label = visit.session.email.clone();
-        Command::Accept { invitation_id: link.i.clone(), person: person.clone(), label }
+        Command::Accept { actor: visit.actor(), invitation_id: link.i.clone(), label }
     } else {
-        Command::Withdraw { by: person.clone(), invitation_id: link.i.clone() }
+        Command::Withdraw { actor: visit.actor(), invitation_id: link.i.clone() }
     };
     let outcome = workspace::ask(visit.platform, &link.w, command).await?;
     if is_yes && outcome.is_ok() {

@@ -20,7 +20,7 @@ use crate::oauth::account::{self, Account};
 use crate::origin;
 use crate::platform::{Level, Platform, Unavailable};
 use crate::sign_in::{self, Session, SignInFault, session};
-use crate::workspace::{self, Command};
+use crate::workspace::{self, Actor, Command};
 use serde_json::json;
 
 /// Workspaces a page lists.
@@ -145,6 +145,11 @@ impl<P: Platform> Visit<'_, P> {
         let config = self.platform.config();
         config.owners.contains(&self.session.email)
             || (config.owners.is_empty() && origin::is_local(config, self.request))
+    }
+
+    /// The person, as the audit log names who did something.
+    pub fn actor(&self) -> Actor {
+        Actor::person(&self.session.person, None, self.request_id)
     }
 
     pub fn connector_url(&self) -> String {

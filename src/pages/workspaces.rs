@@ -141,7 +141,7 @@ pub async fn change_member<P: Platform>(visit: &Visit<'_, P>, id: &str) -> Outco
         return Err(told(400, "The form does not name a role.", "Choose owner, member or viewer."));
     }
     let role = new.filter(|_| !is_removal);
-    let command = Command::SetRole { by: visit.session.person.clone(), person: person.clone(), role };
+    let command = Command::SetRole { actor: visit.actor(), person: person.clone(), role };
     ask(visit, &id, command).await?;
     if is_removal {
         let leave = account::Command::Leave { workspace_id: id.clone() };
@@ -178,7 +178,7 @@ pub async fn invite<P: Platform>(visit: &Visit<'_, P>, id: &str) -> Outcome<P::S
         role,
         expires_at: now.plus_seconds(INVITATION_SECONDS),
     };
-    ask(visit, &id, Command::Invite { by: by.clone(), invited: invited.clone() }).await?;
+    ask(visit, &id, Command::Invite { actor: visit.actor(), invited: invited.clone() }).await?;
     let Reply::Summary(summary) = ask(visit, &id, Command::Summary { person: by }).await? else {
         return Err(told(
             404,
@@ -209,8 +209,7 @@ pub async fn withdraw<P: Platform>(visit: &Visit<'_, P>, id: &str) -> Outcome<P:
     let invitation_id = visit.form.get("invitation_id").and_then(InvitationId::parse);
     let invitation_id =
         invitation_id.ok_or_else(|| told(400, "The form names no invitation.", "Open the page again."))?;
-    let command =
-        Command::Withdraw { by: visit.session.person.clone(), invitation_id: invitation_id.clone() };
+    let command = Command::Withdraw { actor: visit.actor(), invitation_id: invitation_id.clone() };
     if let Reply::Withdrawn(person) = ask(visit, &id, command).await? {
         visit.platform.ask::<Account>(person.as_str(), account::Command::Uninvite { invitation_id }).await?;
     }
@@ -233,7 +232,7 @@ pub async fn grant<P: Platform>(visit: &Visit<'_, P>, id: &str) -> Outcome<P::St
         )
     })?;
     let note = visit.form.get("note").unwrap_or_default().chars().take(MAX_NOTE_CHARS).collect();
-    ask(visit, &id, Command::GrantBy { by: visit.session.person.clone(), amount, note }).await?;
+    ask(visit, &id, Command::GrantBy { actor: visit.actor(), amount, note }).await?;
     visit.platform.log(Level::Info, "units.granted", json!({ "workspace_id": id, "creative_units": amount }));
     Ok(Response::see_other(format!("/account/workspaces/{id}?done=granted")))
 }

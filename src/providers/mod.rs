@@ -22,18 +22,40 @@ providers! { offline }
 pub struct Provider {
     pub name: &'static str,
     pub models: &'static [Model],
-    /// Begins the work. The operation is the provider's own note to itself, stored with the run.
-    pub submit: fn(&Generation, Timestamp) -> Result<Operation, Refusal>,
+    /// Begins the work.
+    pub submit: fn(&Generation, Timestamp) -> Result<Submitted, Refusal>,
+    /// What became of a submit whose answer was lost. Asked before anything is sent again.
+    pub reconcile: fn(&Generation, Submit) -> Reconciled,
     /// How far it is.
     pub status: fn(&Operation, Timestamp) -> Status,
     /// Makes or fetches one finished output, counted from 0.
     pub output: fn(&Generation, u32, &[Input]) -> Result<Output, Refusal>,
-    /// Asking again after an answer was lost starts no second job.
-    pub submit_is_repeatable: bool,
 }
 
-/// Opaque to everybody but the provider that wrote it.
+/// The provider's own note to itself, stored with the run; opaque to everybody else.
 pub type Operation = Value;
+
+#[derive(Debug, PartialEq)]
+pub enum Submitted {
+    Accepted(Operation),
+    /// It was sent, and the answer did not arrive.
+    Unknown,
+}
+
+/// A submit that is being looked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Submit {
+    pub sent_at: Timestamp,
+    pub now: Timestamp,
+}
+
+#[derive(Debug, PartialEq)]
+pub enum Reconciled {
+    Found(Operation),
+    /// It may be sent again: there is no first one that could be charged too.
+    NeverArrived,
+    Unknown,
+}
 
 #[derive(Debug, PartialEq)]
 pub enum Status {

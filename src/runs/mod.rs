@@ -1,20 +1,31 @@
-//! One generation's life, from the request to settled money and stored files.
+//! One run's life, from the request to settled money and stored files: a single generation, or a workflow of many.
 //!
 //! ```text
-//! reserving ──admitted──▶ accepted ──submit──▶ working ──finished──▶ storing ──all stored──▶ settling ──▶ ended
-//!     │ refused             │ fails ▶ settling    │ fails, deadline ▶ settling  │ fails ▶ settling
-//!     ▼                     cancel: from any stage before settling, to settling with the outcome "cancelled"
-//!  (forgotten)
+//! run    reserving ──admitted──▶ running ──every item ended, or a required step failed──▶ settling ──▶ ended
+//!            │ refused              │ cancelled, past its deadline ▶ settling
+//!            ▼
+//!        (forgotten)
+//!
+//! item   waiting ──▶ ready ──▶ submitting ──▶ working ──▶ storing ──▶ succeeded
+//!           │          ▲ a failure that may pass │           │
+//!           ▼ skipped  └─────────────────────────┴───────────┴──▶ failed, cancelled
 //! ```
 //!
-//! The money is settled before the end is shown, so a reader who sees `complete` also sees the balance after it.
-//! Not for: what a member may spend (`workspace`) or how a provider works (`providers`).
+//! A generation is a run of one item. Each stage is recorded before the next begins, and an end is never left. The money
+//! is settled before the end is shown, so a reader who sees `complete` also sees the balance after it.
+//! Not for: what a member may spend (`workspace`), how a provider works (`providers`), documents (`workflows`).
 
 pub mod drive;
+mod item;
 pub mod run;
 pub mod state;
+pub mod steps;
+pub mod store;
+mod upgrade;
+pub mod view;
 
-pub use run::{Command, Reply, Run, View};
+pub use run::{Command, Reply, Run};
+pub use view::{Shown, View};
 
 use crate::error::{Code, Refusal};
 use crate::id::{PersonId, RunId, WorkspaceId};
@@ -23,7 +34,8 @@ use crate::platform::{Level, Platform, Unavailable};
 use crate::session::{self, Session};
 use crate::time::Timestamp;
 use crate::units::Units;
-use crate::workspace::runs::Idempotency;
+use crate::workflows::{self, Plan};
+use crate::workspace::{NeededFile, RunKind, Terms};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -33,41 +45,136 @@ pub struct Job {
     pub run_id: RunId,
     pub workspace_id: WorkspaceId,
     pub person: PersonId,
-    pub generation: Generation,
+    pub work: Work,
     /// The most it can cost, set aside while it runs.
     pub reserved: Units,
     pub session_name: Option<String>,
     pub created_at: Timestamp,
 }
 
-/// A run that was started, or the earlier one that the same idempotency key started.
-pub struct Started {
-    pub view: View,
-    pub repeated: bool,
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Work {
+    Forge(Generation),
+    Workflow(Plan),
+}
+
+/// Characters of a prompt that stand for a run in a list.
+const TITLE_CHARS: usize = 120;
+
+impl Work {
+    /// Items it is made of.
+    pub fn len(&self) -> usize {
+        match self {
+            Work::Forge(_) => 1,
+            Work::Workflow(plan) => plan
+                .steps
+                .iter()
+                .map(|step| if let workflows::Work::Runs(runs) = &step.work { runs.len() } else { 0 })
+                .sum(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn deadline_seconds(&self) -> i64 {
+        match self {
+            Work::Forge(_) => state::ITEM_DEADLINE_SECONDS,
+            Work::Workflow(_) => state::WORKFLOW_DEADLINE_SECONDS,
+        }
+    }
+
+    pub fn kind(&self) -> RunKind {
+        match self {
+            Work::Forge(_) => RunKind::Forge,
+            Work::Workflow(_) => RunKind::Workflow,
+        }
+    }
+
+    /// The model or workflow.
+    pub fn subject(&self) -> &str {
+        match self {
+            Work::Forge(generation) => &generation.model_id,
+            Work::Workflow(plan) => &plan.workflow_id,
+        }
+    }
+
+    fn title(&self) -> String {
+        match self {
+            Work::Forge(generation) => generation.prompt.chars().take(TITLE_CHARS).collect(),
+            Work::Workflow(plan) => plan.name.chars().take(TITLE_CHARS).collect(),
+        }
+    }
+
+    fn files(&self) -> Vec<NeededFile> {
+        match self {
+            Work::Forge(generation) => {
+                generation.assets().map(|id| NeededFile { asset_id: id.clone(), kind: None }).collect()
+            }
+            Work::Workflow(plan) => plan
+                .files()
+                .into_iter()
+                .map(|(asset_id, kind)| NeededFile { asset_id, kind: Some(kind) })
+                .collect(),
+        }
+    }
+}
+
+/// What asking for a run came to.
+pub enum Started {
+    Run {
+        view: Box<View>,
+        repeated: Option<Repeated>,
+    },
+    /// A person has to agree first: the price is above this.
+    Confirm {
+        above: Units,
+    },
+}
+
+/// Why a call was answered with an earlier run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeated {
+    ByKey,
+    StillRunning,
+}
+
+impl Repeated {
+    pub fn warning(self) -> &'static str {
+        match self {
+            Repeated::ByKey => {
+                "idempotency_key was used before: this is the run it started, not a second one."
+            }
+            Repeated::StillRunning => {
+                "the same call is still under way: this is the run it started, not a second one. For another one give an idempotency_key of its own, or a seed."
+            }
+        }
+    }
 }
 
 /// Starts a run: its object takes the job, reserves the money and goes to work by its own alarm.
 pub async fn start<P: Platform>(
     platform: &P,
     job: Job,
-    idempotency: Option<Idempotency>,
+    terms: Terms,
 ) -> Result<Result<Started, Refusal>, Unavailable> {
     let id = job.run_id.clone();
-    match platform.ask::<Run>(id.as_str(), Command::Start { job: Box::new(job), idempotency }).await? {
-        Reply::View(view) => Ok(Ok(Started { view: *view, repeated: false })),
-        Reply::Repeat(first) => {
-            let found = platform.ask::<Run>(first.as_str(), Command::Get { wait: None }).await?;
+    let command = Command::Start { job: Box::new(job), terms: Box::new(terms) };
+    match platform.ask::<Run>(id.as_str(), command).await? {
+        Reply::View(view) => Ok(Ok(Started::Run { view, repeated: None })),
+        Reply::Repeat { run_id, by_key } => {
+            let repeated = if by_key { Repeated::ByKey } else { Repeated::StillRunning };
+            let found = platform.ask::<Run>(run_id.as_str(), Command::Get { wait: None }).await?;
             Ok(match found {
-                Reply::View(view) => Ok(Started { view: *view, repeated: true }),
+                Reply::View(view) => Ok(Started::Run { view, repeated: Some(repeated) }),
                 // Admitted, but its answer was lost: it is about to be started or given up.
-                _ => Err(Refusal::new(
-                    Code::Internal,
-                    "The first call with this idempotency_key is not decided yet.",
-                )
-                .next("Call again with the same idempotency_key in half a minute.")
-                .retry_after(30)),
+                _ => Err(Refusal::new(Code::Internal, "The first such call is not decided yet.")
+                    .next("Call again with the same arguments in half a minute.")
+                    .retry_after(30)),
             })
         }
+        Reply::Confirm { above } => Ok(Ok(Started::Confirm { above })),
         Reply::Refused(refusal) => Ok(Err(*refusal)),
         Reply::Unknown => Ok(Err(unknown())),
     }
@@ -86,7 +193,7 @@ pub async fn get<P: Platform>(
 }
 
 pub fn unknown() -> Refusal {
-    Refusal::new(Code::RunNotFound, "No run of yours has this inference_id.")
+    Refusal::new(Code::RunNotFound, "No run of yours has this id.")
 }
 
 /// The run's own address in the protocol: it can be read and subscribed to from the moment it starts.

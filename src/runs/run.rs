@@ -1,16 +1,13 @@
 //! The `Run` object: takes commands, keeps the record, wakes to drive it.
 
-use super::state::{self, MAX_WATCHERS, Record, Stage, Watcher};
-use super::{Job, drive};
+use super::state::{MAX_WATCHERS, Record, Stage, State, Watcher};
+use super::{Job, View, drive, store};
 use crate::error::{Code, Refusal};
-use crate::id::{PersonId, RunId, WorkspaceId};
-use crate::models::Generation;
+use crate::id::RunId;
 use crate::platform::{Entity, Platform, Storage, Unavailable};
 use crate::sql::SqlError;
-use crate::time::Timestamp;
 use crate::units::Units;
-use crate::workspace::runs::Idempotency;
-use crate::workspace::{self, Admission, Asset, RunStatus, Settlement};
+use crate::workspace::{self, Admission, RunStatus, Settlement, Terms};
 use serde::{Deserialize, Serialize};
 
 /// How often a waiting reader looks again. The wait is bounded, so this costs a few dozen reads of one row.
@@ -24,7 +21,7 @@ pub struct Run;
 pub enum Command {
     Start {
         job: Box<Job>,
-        idempotency: Option<Idempotency>,
+        terms: Box<Terms>,
     },
     Get {
         wait: Option<Wait>,
@@ -48,53 +45,17 @@ pub struct Wait {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Reply {
     View(Box<View>),
-    Repeat(RunId),
+    /// The earlier run that this call is answered with: its idempotency key's, or the same call's that is under way.
+    Repeat {
+        run_id: RunId,
+        by_key: bool,
+    },
+    /// A person has to agree first: the price is above this.
+    Confirm {
+        above: Units,
+    },
     Refused(Box<Refusal>),
     Unknown,
-}
-
-/// A run as a reader sees it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct View {
-    pub run_id: RunId,
-    pub workspace_id: WorkspaceId,
-    pub person: PersonId,
-    pub status: RunStatus,
-    pub progress: f64,
-    pub version: u32,
-    pub generation: Generation,
-    pub reserved: Units,
-    pub price: Option<Units>,
-    pub error: Option<Refusal>,
-    pub assets: Vec<Asset>,
-    pub session_name: Option<String>,
-    pub created_at: Timestamp,
-    pub ended_at: Option<Timestamp>,
-}
-
-impl View {
-    fn of(record: &Record) -> Self {
-        let outcome = record.outcome();
-        Self {
-            run_id: record.job.run_id.clone(),
-            workspace_id: record.job.workspace_id.clone(),
-            person: record.job.person.clone(),
-            status: record.status(),
-            progress: record.progress,
-            version: record.version,
-            generation: record.job.generation.clone(),
-            reserved: record.job.reserved,
-            price: outcome.map(|outcome| outcome.price),
-            error: outcome.and_then(|outcome| outcome.error.clone()),
-            // Files are shown with the end: before it they may still be thrown away.
-            assets: outcome
-                .filter(|o| o.status == RunStatus::Complete)
-                .map_or_else(Vec::new, |_| record.assets.clone()),
-            session_name: record.job.session_name.clone(),
-            created_at: record.job.created_at,
-            ended_at: outcome.map(|outcome| outcome.ended_at),
-        }
-    }
 }
 
 impl Entity for Run {
@@ -108,22 +69,21 @@ impl Entity for Run {
         command: Command,
     ) -> Result<Reply, Unavailable> {
         match command {
-            Command::Start { job, idempotency } => start(platform, storage, *job, idempotency).await,
+            Command::Start { job, terms } => start(platform, storage, *job, *terms).await,
             Command::Get { wait } => get(platform, storage, wait).await,
             Command::Cancel => cancel(platform, storage).await,
             Command::Watch(watcher) => Ok(storage.transact(|sql| {
-                change(sql, |record| {
-                    record
-                        .watchers
-                        .retain(|known| (&known.session, &known.uri) != (&watcher.session, &watcher.uri));
-                    if record.watchers.len() < MAX_WATCHERS && record.status() == RunStatus::InProgress {
-                        record.watchers.push(watcher);
+                change(sql, |state| {
+                    let watchers = &mut state.watchers;
+                    watchers.retain(|known| (&known.session, &known.uri) != (&watcher.session, &watcher.uri));
+                    if watchers.len() < MAX_WATCHERS && !matches!(state.stage, Stage::Ended { .. }) {
+                        watchers.push(watcher);
                     }
                 })
             })?),
             Command::Unwatch { session, uri } => Ok(storage.transact(|sql| {
-                change(sql, |record| {
-                    record.watchers.retain(|known| (&known.session, &known.uri) != (&session, &uri))
+                change(sql, |state| {
+                    state.watchers.retain(|known| (&known.session, &known.uri) != (&session, &uri))
                 })
             })?),
         }
@@ -139,26 +99,29 @@ async fn start<P: Platform, S: Storage>(
     platform: &P,
     storage: &S,
     job: Job,
-    idempotency: Option<Idempotency>,
+    terms: Terms,
 ) -> Result<Reply, Unavailable> {
-    if let Some(record) = storage.transact(state::load)? {
+    if let Some(record) = storage.transact(store::load)? {
         return Ok(view(&record));
     }
     storage.set_alarm(platform.now().plus_seconds(ADMISSION_SECONDS)).await?;
-    storage.transact(|sql| state::save(sql, &Record::new(job.clone())))?;
+    storage.transact(|sql| store::create(sql, &Record::new(job.clone())))?;
     let admission = Admission {
         run_id: job.run_id.clone(),
         person: job.person.clone(),
-        model_id: job.generation.model_id.clone(),
+        kind: job.work.kind(),
+        subject: job.work.subject().to_owned(),
+        title: job.work.title(),
         price: job.reserved,
-        files: job.generation.assets().cloned().collect(),
-        idempotency,
+        files: job.work.files(),
+        terms,
     };
     let answer =
         workspace::ask(platform, &job.workspace_id, workspace::Command::Admit(Box::new(admission))).await?;
     let refused = match answer {
         Ok(workspace::Reply::Admitted { .. }) => None,
-        Ok(workspace::Reply::Repeat { run_id }) => Some(Reply::Repeat(run_id)),
+        Ok(workspace::Reply::Repeat { run_id, by_key }) => Some(Reply::Repeat { run_id, by_key }),
+        Ok(workspace::Reply::Confirm { above }) => Some(Reply::Confirm { above }),
         Ok(_) => return Err(Unavailable("the workspace answered an admission with something else".into())),
         Err(refusal) => Some(Reply::Refused(Box::new(refusal))),
     };
@@ -167,11 +130,12 @@ async fn start<P: Platform, S: Storage>(
         return Ok(reply);
     }
     let accepted = storage.transact(|sql| {
-        let Some(mut record) = state::load(sql)?.filter(|record| record.stage == Stage::Reserving) else {
+        let Some(mut record) = store::load(sql)?.filter(|record| record.state.stage == Stage::Reserving)
+        else {
             return Ok(None);
         };
-        record.move_to(Stage::Accepted);
-        state::save(sql, &record)?;
+        record.state.move_to(Stage::Running);
+        store::save_state(sql, &record.state)?;
         Ok(Some(view(&record)))
     })?;
     let Some(reply) = accepted else { return give_back(platform, &job).await };
@@ -200,8 +164,8 @@ async fn get<P: Platform, S: Storage>(
 ) -> Result<Reply, Unavailable> {
     let until = platform.now().plus_millis(wait.map_or(0, |wait| wait.millis));
     loop {
-        let Some(record) = storage.transact(state::load)? else { return Ok(Reply::Unknown) };
-        if record.stage == Stage::Reserving
+        let Some(record) = storage.transact(store::load)? else { return Ok(Reply::Unknown) };
+        if record.state.stage == Stage::Reserving
             && platform.now().millis_since(record.job.created_at) < 1000 * ADMISSION_SECONDS
         {
             // Not a run yet: the workspace may still refuse it.
@@ -211,7 +175,7 @@ async fn get<P: Platform, S: Storage>(
             // Nobody would ever finish it: the platform gave up on its alarm.
             storage.set_alarm(platform.now()).await?;
         }
-        let changed = wait.is_none_or(|wait| wait.seen_version.is_some_and(|seen| seen != record.version));
+        let changed = wait.is_none_or(|wait| wait.seen_version.is_some_and(|seen| seen != record.version()));
         if changed || record.status() != RunStatus::InProgress || platform.now() >= until {
             return Ok(view(&record));
         }
@@ -222,11 +186,11 @@ async fn get<P: Platform, S: Storage>(
 async fn cancel<P: Platform, S: Storage>(platform: &P, storage: &S) -> Result<Reply, Unavailable> {
     let now = platform.now();
     let decided = storage.transact(|sql| {
-        let Some(mut record) = state::load(sql)? else { return Ok(Some(Reply::Unknown)) };
+        let Some(mut record) = store::load(sql)? else { return Ok(Some(Reply::Unknown)) };
         if let Err(refusal) = record.cancel(now) {
             return Ok(Some(Reply::Refused(Box::new(refusal))));
         }
-        state::save(sql, &record)?;
+        store::save(sql, &record)?;
         Ok((record.status() != RunStatus::InProgress).then(|| view(&record)))
     })?;
     if let Some(reply) = decided {
@@ -234,13 +198,13 @@ async fn cancel<P: Platform, S: Storage>(platform: &P, storage: &S) -> Result<Re
     }
     storage.set_alarm(now).await?;
     drive::settle(platform, storage).await?;
-    Ok(storage.transact(state::load)?.map_or(Reply::Unknown, |record| view(&record)))
+    Ok(storage.transact(store::load)?.map_or(Reply::Unknown, |record| view(&record)))
 }
 
-fn change(sql: &impl crate::sql::Sql, edit: impl FnOnce(&mut Record)) -> Result<Reply, SqlError> {
-    let Some(mut record) = state::load(sql)? else { return Ok(Reply::Unknown) };
-    edit(&mut record);
-    state::save(sql, &record)?;
+fn change(sql: &impl crate::sql::Sql, edit: impl FnOnce(&mut State)) -> Result<Reply, SqlError> {
+    let Some(mut record) = store::load(sql)? else { return Ok(Reply::Unknown) };
+    edit(&mut record.state);
+    store::save_state(sql, &record.state)?;
     Ok(view(&record))
 }
 

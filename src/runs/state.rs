@@ -1,34 +1,30 @@
-//! A run's stored state and the rules by which it moves. Pure: values in, values out.
-//! Not for: doing the work between two states (`drive`).
+//! A run's stored state and the rules by which it moves, the same for one generation and for a workflow: a run is a
+//! list of items (model runs), a generation has one. Pure: values in, values out.
+//! Not for: doing the work between two states (`drive`), what the steps of a workflow wait for (`steps`), rows (`store`).
 
-use super::Job;
+use super::{Job, steps};
 use crate::error::{Code, Refusal};
 use crate::providers::Operation;
-use crate::sql::{Sql, SqlError, to_json};
 use crate::time::Timestamp;
 use crate::units::Units;
 use crate::workspace::{Asset, RunStatus};
 use serde::{Deserialize, Serialize};
 
-/// A run that has not ended by then ends as failed and its units go back.
-pub const DEADLINE_SECONDS: i64 = 15 * 60;
+/// An item that has not ended by then fails.
+pub const ITEM_DEADLINE_SECONDS: i64 = 15 * 60;
+/// The same for a whole workflow, whose items may wait for each other.
+pub const WORKFLOW_DEADLINE_SECONDS: i64 = 60 * 60;
 /// An ended run stays readable this long, then its object forgets itself. The files stay.
 pub const KEEP_SECONDS: i64 = 30 * 24 * 3600;
+/// First wait before an item that failed is begun again; doubles with each time.
+const RETRY_ITEM_MILLIS: i64 = 2_000;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Stage {
     /// The workspace has been asked and has not answered.
     Reserving,
-    Accepted,
-    /// Sent, and no answer recorded: the outcome is unknown until somebody finds out.
-    Submitting,
-    Working {
-        operation: Operation,
-    },
-    /// Outputs exist; `Record::assets` are those already in object storage.
-    Storing {
-        outputs: u32,
-    },
+    /// Its items are on their way.
+    Running,
     /// Nothing is left to do but the money.
     Settling {
         outcome: Outcome,
@@ -46,21 +42,69 @@ pub struct Outcome {
     pub ended_at: Timestamp,
 }
 
-/// Everything a run remembers; one JSON row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Record {
-    pub job: Job,
+pub struct State {
     pub stage: Stage,
+    /// Rises with every change a reader could see.
+    pub version: u32,
+    /// Attempts at the present step of the run itself that the platform did not let through.
+    pub faults: u32,
+    /// Sessions to tell when the run ends.
+    pub watchers: Vec<Watcher>,
+}
+
+/// One model run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Item {
+    pub stage: ItemStage,
     /// 0 to 1, never falling.
     pub progress: f64,
     /// Files of the outputs stored so far, in order.
     pub assets: Vec<Asset>,
-    /// Rises with every change a reader could see.
+    /// Rises with every change.
     pub version: u32,
-    /// Attempts at the present step that the platform did not let through.
-    pub attempts: u32,
-    /// Sessions to tell when the run ends.
-    pub watchers: Vec<Watcher>,
+    /// Attempts at the present stage that the platform did not let through.
+    pub faults: u32,
+    /// Times it was begun again after the provider failed.
+    pub retries: u32,
+    pub begun_at: Option<Timestamp>,
+    /// Nothing to do before that.
+    pub next_at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ItemStage {
+    /// For steps before it.
+    Waiting,
+    Ready,
+    /// Sent, and no answer recorded: the outcome is unknown until it has been found out.
+    Submitting {
+        at: Timestamp,
+    },
+    Working {
+        operation: Operation,
+    },
+    /// Outputs exist; `Item::assets` are those already in object storage.
+    Storing {
+        outputs: u32,
+    },
+    Succeeded {
+        price: Units,
+    },
+    Failed {
+        error: Refusal,
+    },
+    Cancelled,
+    /// What it needed was never made.
+    Skipped,
+}
+
+/// Everything a run remembers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    pub job: Job,
+    pub state: State,
+    pub items: Vec<Item>,
 }
 
 /// A session that asked to be told when the run ends.
@@ -75,119 +119,194 @@ pub struct Watcher {
 /// Sessions that may watch one run; a client needs one.
 pub const MAX_WATCHERS: usize = 16;
 
-impl Record {
-    pub fn new(job: Job) -> Self {
+impl Item {
+    pub fn new(stage: ItemStage, now: Timestamp) -> Self {
         Self {
-            job,
-            stage: Stage::Reserving,
+            stage,
             progress: 0.0,
             assets: Vec::new(),
             version: 0,
-            attempts: 0,
-            watchers: Vec::new(),
+            faults: 0,
+            retries: 0,
+            begun_at: None,
+            next_at: now,
         }
+    }
+
+    pub fn has_ended(&self) -> bool {
+        use ItemStage::{Cancelled, Failed, Skipped, Succeeded};
+        matches!(self.stage, Succeeded { .. } | Failed { .. } | Cancelled | Skipped)
+    }
+
+    pub fn move_to(&mut self, stage: ItemStage) {
+        self.stage = stage;
+        self.faults = 0;
+        if self.has_ended() {
+            self.progress = 1.0;
+        }
+    }
+
+    pub fn advance(&mut self, progress: f64) {
+        self.progress = self.progress.max(progress.clamp(0.0, 1.0));
+    }
+
+    pub fn price(&self) -> Units {
+        match self.stage {
+            ItemStage::Succeeded { price } => price,
+            _ => Units::ZERO,
+        }
+    }
+
+    /// Files that are there to stay.
+    pub fn files(&self) -> &[Asset] {
+        match self.stage {
+            ItemStage::Succeeded { .. } => &self.assets,
+            _ => &[],
+        }
+    }
+
+    /// The provider, or the item's own input, said no. A failure that may pass is begun again, if the step allows it.
+    pub fn fail(&mut self, error: Refusal, retries: u32, now: Timestamp) {
+        if error.code.retryable() && self.retries < retries {
+            let wait = RETRY_ITEM_MILLIS.saturating_mul(1 << self.retries.min(8));
+            self.retries += 1;
+            self.assets.clear();
+            self.next_at = now.plus_millis(wait);
+            self.move_to(ItemStage::Ready);
+        } else {
+            self.move_to(ItemStage::Failed { error });
+        }
+    }
+
+    /// Ends with what was asked for, at the price of the outputs that exist.
+    pub fn succeed(&mut self, planned: Units, asked: u32) {
+        let made = u32::try_from(self.assets.len()).unwrap_or(u32::MAX);
+        let each = Units::thousandths(planned.as_thousandths() / i64::from(asked.max(1)));
+        let price = if made >= asked { planned } else { each.times(made) };
+        self.move_to(ItemStage::Succeeded { price });
+    }
+
+    pub fn past_deadline(&self, now: Timestamp) -> bool {
+        self.begun_at.is_some_and(|begun| now.millis_since(begun) > ITEM_DEADLINE_SECONDS * 1000)
+    }
+}
+
+impl State {
+    pub fn new() -> Self {
+        Self { stage: Stage::Reserving, version: 0, faults: 0, watchers: Vec::new() }
     }
 
     pub fn move_to(&mut self, stage: Stage) {
         self.stage = stage;
-        self.attempts = 0;
+        self.faults = 0;
         self.version = self.version.wrapping_add(1);
     }
+}
 
-    pub fn advance(&mut self, progress: f64) {
-        if progress > self.progress {
-            self.progress = progress.min(1.0);
-            self.version = self.version.wrapping_add(1);
+impl Default for State {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Record {
+    /// As it is before the workspace has been asked.
+    pub fn new(job: Job) -> Self {
+        let items = (0..job.work.len()).map(|_| Item::new(ItemStage::Waiting, job.created_at)).collect();
+        Self { job, state: State::new(), items }
+    }
+
+    /// A number that differs after any change a reader could see.
+    pub fn version(&self) -> u32 {
+        self.items.iter().fold(self.state.version, |sum, item| sum.wrapping_add(item.version))
+    }
+
+    pub fn progress(&self) -> f64 {
+        let sum: f64 = self.items.iter().map(|item| item.progress).sum();
+        match (&self.state.stage, self.items.len()) {
+            (Stage::Settling { outcome } | Stage::Ended { outcome }, _)
+                if outcome.status == RunStatus::Complete =>
+            {
+                1.0
+            }
+            (_, 0) => 0.0,
+            (_, count) => sum / count as f64,
         }
     }
 
-    /// Ends the work with a failure that costs nothing.
-    pub fn fail(&mut self, error: Refusal, now: Timestamp) {
-        let outcome =
-            Outcome { status: RunStatus::Failed, error: Some(error), price: Units::ZERO, ended_at: now };
-        self.move_to(Stage::Settling { outcome });
+    /// What has been made so far and is charged, however the run ends.
+    pub fn price(&self) -> Units {
+        self.items.iter().fold(Units::ZERO, |sum, item| sum + item.price())
     }
 
-    /// Ends the work with what was asked for, at the price of the outputs that exist.
-    pub fn succeed(&mut self, now: Timestamp) {
-        let made = u32::try_from(self.assets.len()).unwrap_or(u32::MAX);
-        let asked = self.job.generation.batch_size.max(1);
-        let each = Units::thousandths(self.job.reserved.as_thousandths() / i64::from(asked));
-        let price = if made >= asked { self.job.reserved } else { each.times(made) };
-        let outcome = Outcome { status: RunStatus::Complete, error: None, price, ended_at: now };
-        self.progress = 1.0;
-        self.move_to(Stage::Settling { outcome });
+    pub fn files(&self) -> impl Iterator<Item = &Asset> {
+        self.items.iter().flat_map(|item| item.files())
+    }
+
+    /// Ends the work: items that have not ended are stopped, those that succeeded are paid for.
+    pub fn finish(&mut self, status: RunStatus, error: Option<Refusal>, now: Timestamp) {
+        for item in self.items.iter_mut().filter(|item| !item.has_ended()) {
+            item.move_to(ItemStage::Cancelled);
+            item.version = item.version.wrapping_add(1);
+        }
+        let outcome = Outcome { status, error, price: self.price(), ended_at: now };
+        self.state.move_to(Stage::Settling { outcome });
     }
 
     /// Asks the run to stop. Err when there is nothing left to stop.
     pub fn cancel(&mut self, now: Timestamp) -> Result<(), Refusal> {
-        match &self.stage {
+        match &self.state.stage {
             Stage::Settling { outcome } | Stage::Ended { outcome }
                 if outcome.status == RunStatus::Cancelled =>
             {
                 Ok(())
             }
-            Stage::Settling { outcome } | Stage::Ended { outcome } => {
-                let status = outcome.status.as_str();
-                Err(Refusal::new(Code::RunAlreadyTerminal, format!("The run already ended as {status}.")))
-            }
-            _ => {
-                let outcome =
-                    Outcome { status: RunStatus::Cancelled, error: None, price: Units::ZERO, ended_at: now };
-                self.move_to(Stage::Settling { outcome });
-                Ok(())
-            }
+            Stage::Settling { outcome } | Stage::Ended { outcome } => Err(has_ended(outcome.status)),
+            _ => match steps::verdict(self) {
+                // Only the preview and the money are left to do.
+                Some(verdict) => Err(has_ended(verdict.status)),
+                None => {
+                    self.finish(RunStatus::Cancelled, None, now);
+                    Ok(())
+                }
+            },
         }
     }
 
     pub fn past_deadline(&self, now: Timestamp) -> bool {
-        now.millis_since(self.job.created_at) > DEADLINE_SECONDS * 1000
+        now.millis_since(self.job.created_at) > self.job.work.deadline_seconds() * 1000
     }
 
     /// What a reader sees. `Settling` still shows as under way: the end is shown when the money is right.
     pub fn status(&self) -> RunStatus {
-        match &self.stage {
-            Stage::Ended { outcome } => outcome.status,
-            _ => RunStatus::InProgress,
-        }
+        self.outcome().map_or(RunStatus::InProgress, |outcome| outcome.status)
     }
 
     pub fn outcome(&self) -> Option<&Outcome> {
-        match &self.stage {
+        match &self.state.stage {
             Stage::Ended { outcome } => Some(outcome),
             _ => None,
         }
     }
 }
 
-pub fn load(sql: &impl Sql) -> Result<Option<Record>, SqlError> {
-    if !sql.has_table("run")? {
-        return Ok(None);
-    }
-    sql.first("SELECT record FROM run", &[])?.map(|row| row.json(0)).transpose()
-}
-
-pub fn save(sql: &impl Sql, record: &Record) -> Result<(), SqlError> {
-    sql.query(
-        "CREATE TABLE IF NOT EXISTS run (one INTEGER PRIMARY KEY CHECK (one = 1), record TEXT NOT NULL)",
-        &[],
-    )?;
-    sql.query("INSERT OR REPLACE INTO run (one, record) VALUES (1, ?)", &[to_json(record)?])?;
-    Ok(())
+fn has_ended(status: RunStatus) -> Refusal {
+    Refusal::new(Code::RunAlreadyTerminal, format!("The run already ended as {}.", status.as_str()))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Work;
     use super::*;
     use crate::id::{PersonId, RunId, WorkspaceId};
     use crate::models::Generation;
 
-    fn record() -> Record {
-        Record::new(Job {
+    pub fn record() -> Record {
+        let mut record = Record::new(Job {
             run_id: RunId::mint(Timestamp(1), &[1; 10]),
             workspace_id: WorkspaceId::mint(Timestamp(1), &[2; 10]),
             person: PersonId::of("ada"),
-            generation: Generation {
+            work: Work::Forge(Generation {
                 model_id: "m".into(),
                 prompt: String::new(),
                 negative_prompt: String::new(),
@@ -197,21 +316,22 @@ mod tests {
                 guidance: Vec::new(),
                 mask: None,
                 post: Default::default(),
-            },
+            }),
             reserved: Units::whole(4),
             session_name: None,
             created_at: Timestamp(1000),
-        })
+        });
+        record.state.move_to(Stage::Running);
+        record
     }
 
     #[test]
     fn an_end_is_shown_only_once_settled_and_stays() {
         let mut run = record();
-        run.move_to(Stage::Accepted);
         run.cancel(Timestamp(2000)).unwrap();
         assert_eq!(run.status(), RunStatus::InProgress);
-        let Stage::Settling { outcome } = run.stage.clone() else { panic!("not settling") };
-        run.move_to(Stage::Ended { outcome });
+        let Stage::Settling { outcome } = run.state.stage.clone() else { panic!("not settling") };
+        run.state.move_to(Stage::Ended { outcome });
         assert_eq!(run.status(), RunStatus::Cancelled);
         assert_eq!(run.cancel(Timestamp(3000)), Ok(()), "cancelling twice is one cancel");
     }
@@ -219,26 +339,28 @@ mod tests {
     #[test]
     fn a_finished_run_cannot_be_cancelled() {
         let mut run = record();
-        run.succeed(Timestamp(2000));
+        run.finish(RunStatus::Complete, None, Timestamp(2000));
         assert_eq!(run.cancel(Timestamp(3000)).unwrap_err().code, Code::RunAlreadyTerminal);
     }
 
     #[test]
     fn only_outputs_that_exist_are_paid() {
         let mut run = record();
-        run.succeed(Timestamp(2000));
-        let Stage::Settling { outcome } = run.stage else { panic!("not settling") };
-        assert_eq!(outcome.price, Units::ZERO);
+        run.items[0].succeed(Units::whole(4), 4);
+        assert_eq!(run.price(), Units::ZERO);
     }
 
-    /// The stored form: changing it needs a migration for runs that are under way during a deploy.
     #[test]
-    fn the_stored_format_is_unchanged() {
-        let mut run = record();
-        run.move_to(Stage::Working { operation: serde_json::json!({"started_at": 5}) });
-        expect_test::expect![[r#"{"job":{"run_id":"00000000-0001-7101-8101-010101010101","workspace_id":"00000000-0001-7202-8202-020202020202","person":"8a4c01c5ee1da38b831dd3f930b49ff8","generation":{"model_id":"m","batch_size":4,"seed":1,"options":{}},"reserved":4,"session_name":null,"created_at":1000},"stage":{"Working":{"operation":{"started_at":5}}},"progress":0.0,"assets":[],"version":1,"attempts":0,"watchers":[]}"#]]
-        .assert_eq(&serde_json::to_string(&run).unwrap());
-        let text = serde_json::to_string(&run).unwrap();
-        assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), run);
+    fn a_failure_that_may_pass_is_begun_again_as_often_as_allowed() {
+        let now = Timestamp(5000);
+        let lost = Refusal::new(Code::ProviderFailed, "Gone.");
+        let mut item = Item::new(ItemStage::Ready, now);
+        item.fail(lost.clone(), 1, now);
+        assert_eq!((&item.stage, item.next_at), (&ItemStage::Ready, now.plus_millis(RETRY_ITEM_MILLIS)));
+        item.fail(lost.clone(), 1, now);
+        assert_eq!(item.stage, ItemStage::Failed { error: lost });
+        let mut item = Item::new(ItemStage::Ready, now);
+        item.fail(Refusal::new(Code::Moderated, "No."), 3, now);
+        assert!(matches!(item.stage, ItemStage::Failed { .. }), "the same prompt is refused again");
     }
 }

@@ -10,7 +10,7 @@ use crate::id::{PersonId, WorkspaceId};
 use crate::oauth::account::{self, Account, Profile};
 use crate::platform::{Level, Platform, Unavailable};
 use crate::units::Units;
-use crate::workspace::{self, Command, Reply, Role, Workspace};
+use crate::workspace::{self, Actor, Command, Reply, Role, Workspace};
 use serde_json::json;
 
 /// The first workspace has the same id on every gateway, so that nobody has to look up which one it is.
@@ -135,7 +135,7 @@ async fn development_workspace<P: Platform>(
     let id = WorkspaceId::mint(platform.now(), &platform.random());
     let units = Units::thousandths(DEVELOPMENT_UNITS * 1000);
     create(platform, &id, "Development", person, email).await?;
-    let grant = Command::Grant { amount: units, by: "development".into(), note: "first sign-in".into() };
+    let grant = Command::Grant { amount: units, actor: gateway(), note: "first sign-in".into() };
     platform.ask::<Workspace>(id.as_str(), grant).await.map(|_| ())
 }
 
@@ -159,7 +159,8 @@ pub async fn add<P: Platform>(
     email: &str,
     role: Role,
 ) -> Result<(), Unavailable> {
-    let command = Command::AddMember { person: person.clone(), role, label: Some(email.to_owned()) };
+    let command =
+        Command::AddMember { actor: gateway(), person: person.clone(), role, label: Some(email.to_owned()) };
     if let Err(refusal) = workspace::ask(platform, id, command).await? {
         return Err(Unavailable(refusal.message));
     }
@@ -198,4 +199,9 @@ mod tests {
             assert!(!is_address(odd), "{odd}");
         }
     }
+}
+
+/// Nobody asked for it: it follows from who arrives.
+fn gateway() -> Actor {
+    Actor { id: "gateway".into(), token_id: None, request_id: String::new() }
 }

@@ -42,13 +42,13 @@ impl Tool for CancelForgeRun {
         let id = forge::run_id(&input.inference_id)?;
         super::workspaces::check_named(context, input.workspace_id.as_deref()).await?;
         // Whose it is, before anything is changed.
-        forge::find(context, &id, None).await?;
+        forge::generation_of(&forge::find(context, &id, None).await?)?;
         let view = match context.platform.ask::<Run>(id.as_str(), Command::Cancel).await? {
             Reply::View(view) => *view,
             Reply::Refused(refusal) => return Err((*refusal).into()),
             _ => return Err(unknown().into()),
         };
-        let run = RunView::of(context, &view, Vec::new());
+        let run = RunView::of(context, &view, forge::generation_of(&view)?, Vec::new());
         let released = view.reserved - view.price.unwrap_or_default();
         Ok(Answer::new(run.text(), Output { run, released_creative_units: released }))
     }

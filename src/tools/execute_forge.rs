@@ -2,23 +2,14 @@
 //! answer, so two calls at once cannot spend the same units.
 
 use super::forge::{self, RunView};
+use super::spend::{self, Wish};
 use super::{Answer, Context, Fault, Hints, Tool};
-use crate::crypto;
-use crate::error::{Code, Refusal};
-use crate::id::RunId;
 use crate::models::generation::ForgeRequest;
 use crate::oauth::Scope;
 use crate::platform::Platform;
-use crate::runs::{self, Job};
-use crate::workspace::runs::Idempotency;
-use serde_json::json;
+use crate::runs::Work;
 
 pub struct ExecuteForge;
-
-/// Characters of an idempotency key: a UUID and a prefix fit many times.
-const MAX_KEY_CHARS: usize = 128;
-/// Characters of a session name (Layer's own limit).
-const MAX_SESSION_NAME_CHARS: usize = 255;
 
 impl Tool for ExecuteForge {
     const NAME: &'static str = "execute_forge";
@@ -34,44 +25,19 @@ impl Tool for ExecuteForge {
 
     async fn call<P: Platform>(context: &Context<'_, P>, input: ForgeRequest) -> Result<Answer<RunView>, Fault> {
         let priced = forge::price(context, &input).await?;
-        if let Some(limit) = priced.limit.filter(|limit| priced.price > *limit) {
-            let refusal = Refusal::new(
-                Code::PriceAboveLimit,
-                format!("This costs {}, above the limit of {limit} set by max_price_creative_units.",
-                    priced.price.words()),
-            );
-            return Err(refusal.details(json!({ "price_creative_units": priced.price })).into());
-        }
-        let idempotency = idempotency(&input, &priced.workspace_id.to_string())?;
-        if input.session_name.as_ref().is_some_and(|name| name.chars().count() > MAX_SESSION_NAME_CHARS) {
-            return Err(Refusal::invalid(format!("`session_name` is longer than {MAX_SESSION_NAME_CHARS} characters.")).into());
-        }
-        let now = context.platform.now();
-        let job = Job {
-            run_id: RunId::mint(now, &context.platform.random()),
+        let arguments = spend::digest(&(priced.workspace_id.as_str(), &input));
+        let wish = Wish {
             workspace_id: priced.workspace_id,
-            person: context.caller.person.clone(),
-            generation: priced.generation,
-            reserved: priced.price,
-            session_name: input.session_name.clone(),
-            created_at: now,
+            work: Work::Forge(priced.generation),
+            price: priced.price,
+            limit: priced.limit,
+            session_name: input.session_name,
+            idempotency_key: input.idempotency_key,
+            arguments,
         };
-        let started = runs::start(context.platform, job, idempotency).await??;
+        let (view, repeated) = spend::start(context, wish).await?;
         let mut warnings = priced.warnings;
-        if started.repeated {
-            warnings.push("idempotency_key was used before: this is the run it started, not a second one.".into());
-        }
-        forge::answer(context, &started.view, warnings).await
+        warnings.extend(repeated.map(str::to_owned));
+        forge::answer(context, &view, warnings).await
     }
-}
-
-/// The key with a digest of everything asked for, so that the same key with other arguments is noticed.
-fn idempotency(input: &ForgeRequest, workspace_id: &str) -> Result<Option<Idempotency>, Refusal> {
-    let Some(key) = input.idempotency_key.clone() else { return Ok(None) };
-    let length = key.chars().count();
-    if !(1..=MAX_KEY_CHARS).contains(&length) {
-        return Err(Refusal::invalid(format!("`idempotency_key` must have 1 to {MAX_KEY_CHARS} characters, not {length}.")));
-    }
-    let arguments = serde_json::to_string(&(workspace_id, input)).unwrap_or_default();
-    Ok(Some(Idempotency { key, arguments: crypto::hex(&crypto::sha256(arguments.as_bytes())) }))
 }

@@ -13,10 +13,10 @@ use serde::Deserialize;
 pub struct GetForgeRun;
 
 /// Clients give up on a call after 60 seconds; this leaves them the time to receive the answer.
-const MAX_WAIT_SECONDS: i64 = 45;
-const DEFAULT_WAIT_SECONDS: i64 = 20;
+pub const MAX_WAIT_SECONDS: i64 = 45;
+pub const DEFAULT_WAIT_SECONDS: i64 = 20;
 /// One wait inside the run's object; progress is told after each.
-const ROUND_MILLIS: i64 = 10_000;
+pub const ROUND_MILLIS: i64 = 10_000;
 
 #[derive(Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
@@ -42,10 +42,7 @@ impl Tool for GetForgeRun {
 
     async fn call<P: Platform>(context: &Context<'_, P>, input: Input) -> Result<Answer<RunView>, Fault> {
         let id = forge::run_id(&input.inference_id)?;
-        let wait = input.wait_seconds.unwrap_or(DEFAULT_WAIT_SECONDS);
-        if !(0..=MAX_WAIT_SECONDS).contains(&wait) {
-            return Err(Refusal::invalid(format!("`wait_seconds` must be from 0 to {MAX_WAIT_SECONDS}, not {wait}.")).into());
-        }
+        let wait = seconds_to_wait(input.wait_seconds)?;
         super::workspaces::check_named(context, input.workspace_id.as_deref()).await?;
         let until = context.platform.now().plus_seconds(wait);
         let mut view = forge::find(context, &id, None).await?;
@@ -54,9 +51,19 @@ impl Tool for GetForgeRun {
             if view.status != RunStatus::InProgress || left <= 0 {
                 return forge::answer(context, &view, Vec::new()).await;
             }
-            (context.progress)(view.progress, &format!("{} is {}", view.generation.model_id, view.status.as_str()));
+            let model = &forge::generation_of(&view)?.model_id;
+            (context.progress)(view.progress, &format!("{model} is {}", view.status.as_str()));
             let wait = Wait { seen_version: Some(view.version), millis: left.min(ROUND_MILLIS) };
             view = crate::runs::get(context.platform, &id, Some(wait)).await??;
         }
+    }
+}
+
+pub fn seconds_to_wait(asked: Option<i64>) -> Result<i64, Refusal> {
+    let wait = asked.unwrap_or(DEFAULT_WAIT_SECONDS);
+    if (0..=MAX_WAIT_SECONDS).contains(&wait) {
+        Ok(wait)
+    } else {
+        Err(Refusal::invalid(format!("`wait_seconds` must be from 0 to {MAX_WAIT_SECONDS}, not {wait}.")))
     }
 }

@@ -2,10 +2,13 @@
 //! Adding one is its file and one word in `tools!`; the README's table and `tools.json` follow from it.
 //! Not for: how a tool is asked over the wire (`mcp`).
 
+pub mod assets;
 pub mod content;
+pub mod flow;
 pub mod forge;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod schema;
+pub mod spend;
 pub mod workspaces;
 
 pub use content::{Answer, Content, ToolResult};
@@ -14,7 +17,8 @@ use crate::error::{Code, Refusal};
 use crate::oauth::bearer::{self, Denied};
 use crate::oauth::{Caller, Scope};
 use crate::platform::{Level, Platform, Unavailable};
-use crate::units::Allowance;
+use crate::units::{Allowance, Units};
+use crate::workspace::Consent;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -32,6 +36,35 @@ pub struct Context<'a, P: Platform> {
     pub progress: &'a dyn Fn(f64, &str),
     /// What the credential may spend; known only inside tools that spend.
     pub allowance: Allowance,
+    /// Whether somebody has agreed to a high price, or can be asked.
+    pub consent: Consent,
+}
+
+/// Asks a person whether a price is all right.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Confirmation {
+    /// The model or workflow.
+    pub what: String,
+    pub price: Units,
+    /// The workspace's threshold.
+    pub above: Units,
+}
+
+impl Confirmation {
+    pub fn message(&self) -> String {
+        format!(
+            "{} will cost {}, which is above the {} from which this workspace asks first. Go on?",
+            self.what,
+            self.price.words(),
+            self.above
+        )
+    }
+}
+
+/// What a call came to.
+pub enum Called {
+    Result(ToolResult),
+    Confirm(Confirmation),
 }
 
 /// MCP tool annotations: all four, always.
@@ -82,6 +115,8 @@ pub enum Fault {
     Unavailable(Unavailable),
     /// The token stopped being valid since the request began.
     Denied(Denied),
+    /// A person has to agree first; only where the context said that one can be asked.
+    Confirm(Confirmation),
 }
 
 impl From<Refusal> for Fault {
@@ -117,7 +152,7 @@ macro_rules! tools {
         }),*];
 
         /// None: there is no such tool.
-        pub async fn call<P: Platform>(context: &Context<'_, P>, name: &str, arguments: Value) -> Option<Result<ToolResult, Denied>> {
+        pub async fn call<P: Platform>(context: &Context<'_, P>, name: &str, arguments: Value) -> Option<Result<Called, Denied>> {
             match name {
                 $($file::$tool::NAME => Some(run::<$file::$tool, P>(context, arguments).await),)*
                 _ => None,
@@ -158,7 +193,7 @@ pub fn descriptors() -> impl Iterator<Item = &'static str> {
 }
 
 /// Scope is checked by the transport, which can still answer 403; here: the token, the arguments, the call.
-async fn run<T: Tool, P: Platform>(context: &Context<'_, P>, arguments: Value) -> Result<ToolResult, Denied> {
+async fn run<T: Tool, P: Platform>(context: &Context<'_, P>, arguments: Value) -> Result<Called, Denied> {
     let mut allowance = context.allowance;
     if T::SPENDS {
         allowance = bearer::confirm(context.platform, context.caller).await?.allowance;
@@ -167,19 +202,21 @@ async fn run<T: Tool, P: Platform>(context: &Context<'_, P>, arguments: Value) -
         Ok(input) => T::call(&Context { allowance, ..*context }, input).await,
         Err(refusal) => Err(Fault::Refused(refusal)),
     };
-    match outcome {
-        Ok(answer) => Ok(answer.into_result()),
-        Err(Fault::Refused(refusal)) => Ok(ToolResult::refused(&refusal, context.request_id)),
-        Err(Fault::Denied(denied)) => Err(denied),
+    let result = match outcome {
+        Ok(answer) => answer.into_result(),
+        Err(Fault::Refused(refusal)) => ToolResult::refused(&refusal, context.request_id),
+        Err(Fault::Denied(denied)) => return Err(denied),
+        Err(Fault::Confirm(confirmation)) => return Ok(Called::Confirm(confirmation)),
         Err(Fault::Unavailable(reason)) => {
             let fields =
                 serde_json::json!({ "tool": T::NAME, "request_id": context.request_id, "reason": reason.0 });
             context.platform.log(Level::Error, "tool.unavailable", fields);
             let refusal =
                 Refusal::new(Code::Internal, "The gateway could not reach its own storage.").retry_after(2);
-            Ok(ToolResult::refused(&refusal, context.request_id))
+            ToolResult::refused(&refusal, context.request_id)
         }
-    }
+    };
+    Ok(Called::Result(result))
 }
 
 /// The typed input, or a refusal that names the field.

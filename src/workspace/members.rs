@@ -1,10 +1,11 @@
 //! Who belongs to a workspace, as what, and who has been asked to. Not for: what each role may do (`super::apply`).
 
-use super::{Reply, Role, refuse};
+use super::{Reply, Role, ledger, refuse};
 use crate::error::{Code, Refusal};
 use crate::id::{InvitationId, PersonId};
 use crate::sql::{Row, Sql, SqlError};
 use crate::time::Timestamp;
+use crate::units::Allowance;
 use serde::{Deserialize, Serialize};
 
 /// Of one workspace; an invitation mail is sent by a person, so nobody needs more.
@@ -18,6 +19,7 @@ pub struct Member {
     /// The address, where it is known.
     pub label: Option<String>,
     pub added_at: Timestamp,
+    pub allowance: Allowance,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,17 +31,11 @@ pub struct Invited {
     pub expires_at: Timestamp,
 }
 
-/// Also for a workspace written by the version before members had addresses.
 pub fn create_tables(sql: &impl Sql) -> Result<(), SqlError> {
-    if sql.has_table("invitations")? {
-        return Ok(());
-    }
-    if sql.has_table("members")? {
-        sql.query("ALTER TABLE members ADD COLUMN label TEXT", &[])?;
-    }
     sql.query(
         "CREATE TABLE IF NOT EXISTS members (
-            person TEXT PRIMARY KEY, role TEXT NOT NULL, added_at INTEGER NOT NULL, label TEXT)",
+            person TEXT PRIMARY KEY, role TEXT NOT NULL, added_at INTEGER NOT NULL, label TEXT,
+            per_day INTEGER, per_month INTEGER)",
         &[],
     )?;
     sql.query(
@@ -92,10 +88,22 @@ pub fn set_role(sql: &impl Sql, person: &PersonId, role: Option<Role>) -> Result
     Ok(Reply::Done)
 }
 
+/// What a member may spend in this workspace, whatever the token.
+pub fn set_allowance(sql: &impl Sql, person: &PersonId, allowance: Allowance) -> Result<Reply, SqlError> {
+    let found = sql.first(
+        "UPDATE members SET per_day = ?, per_month = ? WHERE person = ? RETURNING person",
+        &[allowance.per_day.into(), allowance.per_month.into(), person.as_str().into()],
+    )?;
+    Ok(match found {
+        Some(_) => Reply::Done,
+        None => refuse(Refusal::invalid("This person is not a member of the workspace.")),
+    })
+}
+
 /// Invitations are for owners to see: each is a link that lets somebody in.
 pub fn list(sql: &impl Sql, now: Timestamp, seen_by: Role) -> Result<Reply, SqlError> {
     let rows = sql.query(
-        "SELECT person, role, label, added_at FROM members ORDER BY added_at, person LIMIT ?",
+        "SELECT person, role, label, added_at, per_day, per_month FROM members ORDER BY added_at, person LIMIT ?",
         &[MAX_MEMBERS.into()],
     )?;
     let members = rows.iter().map(member).collect::<Result<_, _>>()?;
@@ -175,6 +183,10 @@ fn member(row: &Row) -> Result<Member, SqlError> {
         role: role(row, 1)?,
         label: row.optional_text(2)?,
         added_at: Timestamp(row.integer(3)?),
+        allowance: Allowance {
+            per_day: ledger::optional_units(row, 4)?,
+            per_month: ledger::optional_units(row, 5)?,
+        },
     })
 }
 

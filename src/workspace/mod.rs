@@ -1,31 +1,46 @@
-//! The `Workspace` object: members, Creative Units, the index of runs and of media. Every change of money is
-//! one transaction that appends a ledger row and keeps `granted = balance + reserved + spent`.
+//! The `Workspace` object: members, Creative Units, the index of runs and of media, workflows, the audit log. Every
+//! change of money is one transaction that appends a ledger row and keeps `granted = balance + reserved + spent`.
 //! Not for: running anything (`runs`). It decides whether a run may start, and settles it once.
 //!
 //! | table | what a row is |
 //! |---|---|
-//! | `workspace` | the one row: name, granted, balance, reserved, spent (thousandths of a unit) |
-//! | `members` | a person, their role and the address they signed in with |
+//! | `workspace` | the one row: name, granted, balance, reserved, spent (thousandths of a unit), `confirm_above` |
+//! | `members` | a person, their role, the address they signed in with, what they may spend |
 //! | `invitations` | one to somebody who has not answered yet |
 //! | `ledger` | one change of money, append-only; (`run_id`, `kind`) is unique |
 //! | `runs` | one run as lists show it |
+//! | `keys` | an idempotency key and what it made |
 //! | `assets` | one stored file |
+//! | `workflows`, `workflow_versions` | a workflow; each version of its document |
+//! | `audit` | one change or spend: who, by which credential, in which request; 90 days |
 
+pub mod audit;
+pub mod definitions;
+pub mod history;
+pub mod keys;
 pub mod ledger;
 pub mod media;
 pub mod members;
 pub mod runs;
+mod spending;
+mod tables;
 
 use crate::error::{Code, Refusal};
-use crate::id::{AssetId, InvitationId, PersonId, RunId, WorkspaceId};
+use crate::id::{AssetId, InvitationId, PersonId, RunId, WorkflowId, WorkspaceId};
 use crate::platform::{Entity, Platform, Storage, Unavailable};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
-use crate::units::Units;
+use crate::units::{Allowance, Units};
+pub use audit::{Actor, Event};
+pub use definitions::{Definition, Document};
+pub use history::{Query, RunRow};
+pub use keys::Idempotency;
 pub use media::Asset;
 pub use members::{Invited, Member};
-pub use runs::{Admission, RunRow, RunStatus, Settlement};
+pub use runs::{Admission, Consent, NeededFile, RunKind, RunStatus, Settlement, Terms};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tables::Found;
 
 /// Runs one person may have under way in one workspace (seed 000, RATE_LIMITED).
 pub const MAX_CONCURRENT_RUNS: u32 = 5;
@@ -41,43 +56,56 @@ pub enum Command {
     Exists,
     /// `label`: the address, where it is known.
     AddMember {
+        actor: Actor,
         person: PersonId,
         role: Role,
         label: Option<String>,
     },
     /// By an owner; None removes. The last owner stays one.
     SetRole {
-        by: PersonId,
+        actor: Actor,
         person: PersonId,
         role: Option<Role>,
+    },
+    /// By an owner: what a member may spend here.
+    SetAllowance {
+        actor: Actor,
+        person: PersonId,
+        allowance: Allowance,
+    },
+    /// By an owner: above which price a person is asked first. None: never.
+    SetConfirmAbove {
+        actor: Actor,
+        above: Option<Units>,
     },
     Members {
         by: PersonId,
     },
     Invite {
-        by: PersonId,
+        actor: Actor,
         invited: Invited,
     },
-    /// Makes the invited person a member, once.
+    /// Makes the invited person, who is the actor, a member, once.
     Accept {
+        actor: Actor,
         invitation_id: InvitationId,
-        person: PersonId,
         label: String,
     },
     /// By an owner, or by the person who was invited.
     Withdraw {
-        by: PersonId,
+        actor: Actor,
         invitation_id: InvitationId,
     },
-    /// By an owner.
+    /// By an owner. A negative amount takes units away that are free.
     GrantBy {
-        by: PersonId,
+        actor: Actor,
         amount: Units,
         note: String,
     },
+    /// By the operator.
     Grant {
+        actor: Actor,
         amount: Units,
-        by: String,
         note: String,
     },
     Summary {
@@ -85,9 +113,39 @@ pub enum Command {
     },
     Admit(Box<Admission>),
     Settle(Settlement),
-    /// Which of these are not files of this workspace.
-    MissingAssets {
-        assets: Vec<AssetId>,
+    Runs {
+        person: PersonId,
+        query: Query,
+    },
+    /// The statement, newest first, from the row before this one.
+    Ledger {
+        person: PersonId,
+        before: Option<i64>,
+        limit: u32,
+    },
+    /// For owners, newest first.
+    Audit {
+        person: PersonId,
+        before: Option<i64>,
+        limit: u32,
+    },
+    /// Something that was done elsewhere and concerns this workspace.
+    Note {
+        actor: Actor,
+        event: Event,
+    },
+    SaveWorkflow(Box<definitions::Save>),
+    Workflow {
+        person: PersonId,
+        workflow_id: WorkflowId,
+        wanted: Option<definitions::Wanted>,
+    },
+    Workflows {
+        person: PersonId,
+        before: Option<WorkflowId>,
+        limit: u32,
+        /// Archived ones and drafts too.
+        with_hidden: bool,
     },
     Asset {
         person: PersonId,
@@ -134,6 +192,7 @@ pub struct Summary {
     pub balance: Units,
     pub reserved: Units,
     pub spent: Units,
+    pub confirm_above: Option<Units>,
     /// Of the person who asks.
     pub running: Vec<RunId>,
 }
@@ -145,12 +204,18 @@ pub enum Reply {
     Admitted {
         balance: Units,
     },
-    /// The run that the same idempotency key started before.
+    /// The run that the same idempotency key, or else the same call of the same token, started before.
     Repeat {
         run_id: RunId,
+        by_key: bool,
     },
+    /// A person has to agree first: the price is above this.
+    Confirm {
+        above: Units,
+    },
+    /// What was charged, now or the first time.
     Settled {
-        released: Units,
+        price: Units,
     },
     Assets(Vec<Asset>),
     Members {
@@ -159,7 +224,12 @@ pub enum Reply {
     },
     /// Whose invitation was withdrawn.
     Withdrawn(PersonId),
-    Missing(Vec<AssetId>),
+    /// A page, and before which run the next one begins.
+    Runs(Vec<RunRow>, Option<RunId>),
+    Ledger(Vec<ledger::Entry>),
+    Audit(Vec<audit::Entry>),
+    Workflow(Box<Definition>),
+    Workflows(Vec<Definition>),
     Refused(Box<Refusal>),
 }
 
@@ -184,69 +254,146 @@ impl Entity for Workspace {
 
 fn apply(sql: &impl Sql, now: Timestamp, command: Command) -> Result<Reply, SqlError> {
     if let Command::Create { name } = command {
-        create(sql, now, &name)?;
+        tables::create(sql, now, &name)?;
         return Ok(Reply::Done);
     }
-    if !sql.has_table("workspace")? {
-        return Ok(refuse(unknown()));
+    match tables::find(sql)? {
+        Found::Nothing => return Ok(refuse(unknown())),
+        Found::Older => tables::upgrade(sql, now)?,
+        Found::Present => {}
     }
-    members::create_tables(sql)?;
     match command {
-        Command::Create { .. } => Ok(Reply::Done),
-        Command::Exists => Ok(Reply::Done),
-        Command::AddMember { person, role, label } => members::add(sql, now, &person, role, label.as_deref()),
-        Command::SetRole { by, person, role } => as_owner(sql, &by, || members::set_role(sql, &person, role)),
-        Command::Members { by } => as_member(sql, &by, |role| members::list(sql, now, role)),
-        Command::Invite { by, invited } => as_owner(sql, &by, || members::invite(sql, now, &invited)),
-        Command::Accept { invitation_id, person, label } => {
-            members::accept(sql, now, &invitation_id, &person, &label)
-        }
-        Command::Withdraw { by, invitation_id } => members::withdraw(sql, &by, &invitation_id),
-        Command::Grant { amount, by, note } => {
-            ledger::grant(sql, now, amount, &by, &note)?;
-            Ok(Reply::Done)
-        }
-        Command::GrantBy { by, amount, note } => as_owner(sql, &by, || {
-            ledger::grant(sql, now, amount, by.as_str(), &note)?;
-            Ok(Reply::Done)
-        }),
+        Command::Create { .. } | Command::Exists => Ok(Reply::Done),
         Command::Summary { person } => as_member(sql, &person, |role| summary(sql, &person, role)),
         Command::Admit(admission) => {
             let person = admission.person.clone();
-            as_member(sql, &person, |role| match role {
-                Role::Viewer => Ok(refuse(only_views())),
-                Role::Owner | Role::Member => runs::admit(sql, now, *admission),
-            })
+            as_spender(sql, &person, || runs::admit(sql, now, *admission))
         }
         Command::Settle(settlement) => runs::settle(sql, now, settlement),
-        Command::MissingAssets { assets } => media::missing(sql, assets).map(Reply::Missing),
+        Command::Runs { person, query } => as_member(sql, &person, |_| {
+            history::list(sql, &query).map(|(rows, next)| Reply::Runs(rows, next))
+        }),
+        Command::Ledger { person, before, limit } => {
+            as_member(sql, &person, |_| ledger::list(sql, before, limit).map(Reply::Ledger))
+        }
+        Command::Audit { person, before, limit } => {
+            as_owner(sql, Some(&person), || audit::list(sql, now, before, limit).map(Reply::Audit))
+        }
+        Command::Note { actor, event } => logged(sql, now, &actor, event, || Ok(Reply::Done)),
+        Command::SaveWorkflow(save) => {
+            let person = save.person.clone();
+            as_spender(sql, &person, || definitions::save(sql, now, *save))
+        }
+        Command::Workflow { person, workflow_id, wanted } => {
+            as_member(sql, &person, |_| definitions::found(sql, &workflow_id, wanted))
+        }
+        Command::Workflows { person, before, limit, with_hidden } => as_member(sql, &person, |_| {
+            definitions::list(sql, before.as_ref(), limit, with_hidden).map(Reply::Workflows)
+        }),
         Command::Asset { person, asset_id } => {
             as_member(sql, &person, |_| media::find(sql, &asset_id).map(Reply::Assets))
         }
         Command::Assets { person, before, limit } => {
             as_member(sql, &person, |_| media::list(sql, before, limit).map(Reply::Assets))
         }
+        command => administer(sql, now, command),
     }
 }
 
-fn create(sql: &impl Sql, now: Timestamp, name: &str) -> Result<(), SqlError> {
-    sql.query(
-        "CREATE TABLE IF NOT EXISTS workspace (
-            one INTEGER PRIMARY KEY CHECK (one = 1), name TEXT NOT NULL, created_at INTEGER NOT NULL,
-            granted INTEGER NOT NULL DEFAULT 0, balance INTEGER NOT NULL DEFAULT 0 CHECK (balance >= 0),
-            reserved INTEGER NOT NULL DEFAULT 0 CHECK (reserved >= 0), spent INTEGER NOT NULL DEFAULT 0,
-            CHECK (granted = balance + reserved + spent))",
-        &[],
-    )?;
-    members::create_tables(sql)?;
-    ledger::create_tables(sql)?;
-    runs::create_tables(sql)?;
-    media::create_tables(sql)?;
-    sql.query(
-        "INSERT OR IGNORE INTO workspace (one, name, created_at) VALUES (1, ?, ?)",
-        &[name.into(), now.into()],
-    )?;
-    Ok(())
+/// People and money, as owners and the operator change them; each leaves its row in the audit log.
+fn administer(sql: &impl Sql, now: Timestamp, command: Command) -> Result<Reply, SqlError> {
+    match command {
+        Command::AddMember { actor, person, role, label } => {
+            let is_known = members::role_of(sql, &person)? == Some(role);
+            let reply = members::add(sql, now, &person, role, label.as_deref())?;
+            if !is_known {
+                let details = json!({ "role": role, "label": label });
+                audit::append(sql, now, &actor, &Event::new("member.added", person.as_str(), details))?;
+            }
+            Ok(reply)
+        }
+        Command::SetRole { actor, person, role } => {
+            let name = if role.is_some() { "member.role_changed" } else { "member.removed" };
+            let event = Event::new(name, person.as_str(), json!({ "role": role }));
+            as_owner(sql, actor.as_person().as_ref(), || {
+                logged(sql, now, &actor, event, || members::set_role(sql, &person, role))
+            })
+        }
+        Command::SetAllowance { actor, person, allowance } => {
+            let event = Event::new("member.allowance_changed", person.as_str(), json!(allowance));
+            as_owner(sql, actor.as_person().as_ref(), || {
+                logged(sql, now, &actor, event, || members::set_allowance(sql, &person, allowance))
+            })
+        }
+        Command::SetConfirmAbove { actor, above } => {
+            let event = Event::new("workspace.threshold_changed", "", json!({ "confirm_above": above }));
+            as_owner(sql, actor.as_person().as_ref(), || {
+                logged(sql, now, &actor, event, || {
+                    sql.query("UPDATE workspace SET confirm_above = ?", &[above.into()])?;
+                    Ok(Reply::Done)
+                })
+            })
+        }
+        Command::Members { by } => as_member(sql, &by, |role| members::list(sql, now, role)),
+        Command::Invite { actor, invited } => {
+            let details = json!({ "email": invited.email, "role": invited.role });
+            let event = Event::new("member.invited", invited.person.as_str(), details);
+            as_owner(sql, actor.as_person().as_ref(), || {
+                logged(sql, now, &actor, event, || members::invite(sql, now, &invited))
+            })
+        }
+        Command::Accept { actor, invitation_id, label } => {
+            let event = Event::new("member.joined", actor.id.clone(), json!({ "label": label }));
+            let Some(person) = actor.as_person() else { return Ok(refuse(unknown())) };
+            logged(sql, now, &actor, event, || members::accept(sql, now, &invitation_id, &person, &label))
+        }
+        Command::Withdraw { actor, invitation_id } => {
+            let event = Event::new("member.invitation_withdrawn", invitation_id.as_str(), json!({}));
+            let Some(person) = actor.as_person() else { return Ok(refuse(unknown())) };
+            logged(sql, now, &actor, event, || members::withdraw(sql, &person, &invitation_id))
+        }
+        Command::GrantBy { actor, amount, note } => {
+            as_owner(sql, actor.as_person().as_ref(), || grant(sql, now, &actor, amount, &note))
+        }
+        Command::Grant { actor, amount, note } => grant(sql, now, &actor, amount, &note),
+        _ => Ok(Reply::Done),
+    }
+}
+
+/// Does it and, unless it was refused, writes down who did.
+fn logged(
+    sql: &impl Sql,
+    now: Timestamp,
+    actor: &Actor,
+    event: Event,
+    then: impl FnOnce() -> Result<Reply, SqlError>,
+) -> Result<Reply, SqlError> {
+    let reply = then()?;
+    if !matches!(reply, Reply::Refused(_)) {
+        audit::append(sql, now, actor, &event)?;
+    }
+    Ok(reply)
+}
+
+fn grant(
+    sql: &impl Sql,
+    now: Timestamp,
+    actor: &Actor,
+    amount: Units,
+    note: &str,
+) -> Result<Reply, SqlError> {
+    let balance = ledger::totals(sql)?.balance;
+    if balance + amount < Units::ZERO {
+        let message = format!("Only {} are free, so {amount} cannot be taken away.", balance.words());
+        let refusal = Refusal::invalid(message)
+            .next("Take at most what is free; running work keeps what it set aside.");
+        return Ok(refuse(refusal.details(json!({ "balance_creative_units": balance }))));
+    }
+    let event = Event::new("units.granted", "", json!({ "creative_units": amount, "note": note }));
+    logged(sql, now, actor, event, || {
+        ledger::grant(sql, now, amount, actor, note)?;
+        Ok(Reply::Done)
+    })
 }
 
 /// Somebody else's workspace answers exactly as one that does not exist.
@@ -261,11 +408,24 @@ fn as_member(
     }
 }
 
-fn as_owner(
+/// Members and owners, not viewers.
+fn as_spender(
     sql: &impl Sql,
     person: &PersonId,
     then: impl FnOnce() -> Result<Reply, SqlError>,
 ) -> Result<Reply, SqlError> {
+    as_member(sql, person, |role| match role {
+        Role::Viewer => Ok(refuse(only_views())),
+        Role::Owner | Role::Member => then(),
+    })
+}
+
+fn as_owner(
+    sql: &impl Sql,
+    person: Option<&PersonId>,
+    then: impl FnOnce() -> Result<Reply, SqlError>,
+) -> Result<Reply, SqlError> {
+    let Some(person) = person else { return Ok(refuse(unknown())) };
     as_member(sql, person, |role| match role {
         Role::Owner => then(),
         Role::Member | Role::Viewer => {
@@ -276,8 +436,11 @@ fn as_owner(
 }
 
 fn only_views() -> Refusal {
-    Refusal::new(Code::Forbidden, "You are a viewer of this workspace and cannot spend its Creative Units.")
-        .next("Ask an owner of the workspace to make you a member.")
+    Refusal::new(
+        Code::Forbidden,
+        "You are a viewer of this workspace and can neither spend its Creative Units nor change it.",
+    )
+    .next("Ask an owner of the workspace to make you a member.")
 }
 
 fn summary(sql: &impl Sql, person: &PersonId, role: Role) -> Result<Reply, SqlError> {
@@ -290,6 +453,7 @@ fn summary(sql: &impl Sql, person: &PersonId, role: Role) -> Result<Reply, SqlEr
         balance: totals.balance,
         reserved: totals.reserved,
         spent: totals.spent,
+        confirm_above: runs::confirm_above(sql)?,
         running: runs::running(sql, person)?,
     }))
 }

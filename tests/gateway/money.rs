@@ -65,7 +65,12 @@ fn five_runs_at_once_and_not_one_more() {
         let ada = Client::new(&memory, "ada", 100.0);
         let bob = Client::with_token(&memory, "bob", json!({ "workspace_id": ada.workspace_id }));
         let request = json!({ "model_id": "offline-sound", "prompt": "a bell offline:slow=60", "duration_seconds": 0.5 });
-        let asks: Vec<_> = (0..8).map(|_| memory.send(ada.tool("execute_forge", &request))).collect();
+        let asks = (0..8).map(|seed| {
+            let mut request = request.clone();
+            request["seed"] = seed.into();
+            memory.send(ada.tool("execute_forge", &request))
+        });
+        let asks: Vec<_> = asks.collect();
         let answers = memory.run(join_all(asks));
         let (refused, started): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| is_refused(answer));
         assert_eq!((started.len(), refused.len()), (5, 3));
@@ -74,13 +79,15 @@ fn five_runs_at_once_and_not_one_more() {
             (error["code"].as_str(), error["retry_after_seconds"].as_i64()),
             (Some("RATE_LIMITED"), Some(5))
         );
-        assert_eq!(error["details"]["running_inference_ids"].as_array().unwrap().len(), 5);
+        assert_eq!(error["details"]["running_ids"].as_array().unwrap().len(), 5);
         assert_eq!(ada.call("get_workspace", &json!({}))["structuredContent"]["running_runs"], 5);
         bob.start(&request);
         let first = started[0].result()["structuredContent"]["inference_id"].as_str().unwrap().to_owned();
         ada.call("cancel_forge_run", &json!({ "inference_id": first }));
         ada.start(&request);
-        assert_eq!(ada.refused("execute_forge", &request)["code"], "RATE_LIMITED");
+        let mut other = request.clone();
+        other["seed"] = 99.into();
+        assert_eq!(ada.refused("execute_forge", &other)["code"], "RATE_LIMITED");
     }
 }
 

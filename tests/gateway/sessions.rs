@@ -19,8 +19,9 @@ fn listening(client: &Client, after: Option<&str>) -> Answer {
 }
 
 fn slow(client: &Client) -> (String, String) {
+    let seed = client.memory.state(|state| state.dice.below(1 << 30));
     let id = client.start(
-        &json!({ "model_id": "offline-image", "prompt": "x offline:slow=5", "width": 64, "height": 64 }),
+        &json!({ "model_id": "offline-image", "prompt": "x offline:slow=5", "width": 64, "height": 64, "seed": seed }),
     );
     let uri = format!("atelier://runs/{id}");
     (id, uri)

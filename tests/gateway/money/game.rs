@@ -311,7 +311,7 @@ impl Game {
     }
 
     fn stage(&self, id: &str) -> Value {
-        let rows = self.memory.object::<Run>(id).read("SELECT record FROM run", &[]);
+        let rows = self.memory.object::<Run>(id).read("SELECT state FROM state", &[]);
         rows[0].json::<Value>(0).unwrap()["stage"].clone()
     }
 }

@@ -69,7 +69,7 @@ fn a_field_that_is_wrong_is_named() {
             row("inference_id that is no UUID", get(json!({ "inference_id": "1" })), 200, BAD, "`inference_id` must be a UUID"),
             row("inference_id missing", get(json!({})), 200, BAD, "`inference_id` is required"),
             row("inference_id with a path", get(json!({ "inference_id": "../../x" })), 200, BAD, "`inference_id` must be a UUID"),
-            row("run of nobody", get(json!({ "inference_id": NOBODY })), 200, Tool("RUN_NOT_FOUND"), "No run of yours has this inference_id."),
+            row("run of nobody", get(json!({ "inference_id": NOBODY })), 200, Tool("RUN_NOT_FOUND"), "No run of yours has this id."),
             row("cancel a run of nobody", ada.tool("cancel_forge_run", &json!({ "inference_id": NOBODY })), 200, Tool("RUN_NOT_FOUND"), "No run of yours"),
             row("wait_seconds -1", get(json!({ "inference_id": NOBODY, "wait_seconds": -1 })), 200, BAD, "`wait_seconds` must be from 0 to 45, not -1."),
             row("wait_seconds 46", get(json!({ "inference_id": NOBODY, "wait_seconds": 46 })), 200, BAD, "not 46."),
@@ -193,7 +193,7 @@ fn a_refusal_that_depends_on_what_was_done_before() {
     check(
         &memory,
         vec![
-            row("other arguments with the same key", execute(json!({ "idempotency_key": "k", "seed": 1 })), 200, Tool("IDEMPOTENCY_CONFLICT"), "already started a run with other arguments."),
+            row("other arguments with the same key", execute(json!({ "idempotency_key": "k", "seed": 1 })), 200, Tool("IDEMPOTENCY_CONFLICT"), "was used within 24 hours for other arguments."),
             row("more than the balance", execute(json!({ "batch_size": 3 })), 200, Tool("INSUFFICIENT_BALANCE"), "This costs 3 Creative Units and the workspace has 2 free."),
             row("cancel what has ended", ada.tool("cancel_forge_run", &json!({ "inference_id": first })), 200, Tool("RUN_ALREADY_TERMINAL"), "The run already ended as complete."),
         ],

@@ -137,7 +137,7 @@ fn what_is_another_persons_does_not_exist() {
     check(
         &memory,
         vec![
-            row("another person's run", eve.tool("get_forge_run", &json!({ "inference_id": id })), 200, gone, "No run of yours has this inference_id."),
+            row("another person's run", eve.tool("get_forge_run", &json!({ "inference_id": id })), 200, gone, "No run of yours has this id."),
             row("cancel another person's run", eve.tool("cancel_forge_run", &json!({ "inference_id": id })), 200, gone, "No run of yours"),
             row("another workspace's id", eve.tool("get_workspace", &json!({ "workspace_id": ada.workspace_id })), 200, Tool("WORKSPACE_NOT_FOUND"), "This token is for another workspace."),
             row("spending another workspace's units", eve.tool("execute_forge", &json!({ "workspace_id": ada.workspace_id, "model_id": "offline-image", "prompt": "x" })), 200, Tool("WORKSPACE_NOT_FOUND"), "another workspace"),

@@ -1,0 +1,253 @@
+//! What the steps of a workflow are waiting for and have come to, read from the items of its run. Pure: nothing here is
+//! stored, so a crash between two items forgets nothing.
+//! Not for: the documents (`crate::workflows`) or running an item (`drive`).
+
+use super::Work;
+use super::state::{Item, ItemStage, Record};
+use crate::error::{Code, Refusal};
+use crate::id::AssetId;
+use crate::models::Generation;
+use crate::units::Units;
+use crate::workflows::{self, Ended, FileRef, Plan, PlannedRun, PlannedStep};
+use crate::workspace::{Asset, RunStatus};
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// One step as it stands.
+pub struct Step<'a> {
+    pub plan: &'a PlannedStep,
+    /// Its items.
+    pub range: Range<usize>,
+    /// None: it waits, or is under way.
+    pub ended: Option<Ended>,
+    pub files: Vec<&'a Asset>,
+    pub error: Option<Refusal>,
+}
+
+/// What to do with an item that waits.
+#[derive(Debug, PartialEq)]
+pub enum Begin {
+    Start,
+    Skip,
+}
+
+/// How the run ends, once nothing is left to do or nothing more can come of it.
+pub struct Verdict {
+    pub status: RunStatus,
+    pub error: Option<Refusal>,
+}
+
+/// The steps in the order of the plan, which is one in which they can run.
+pub fn steps<'a>(plan: &'a Plan, items: &'a [Item]) -> Vec<Step<'a>> {
+    let mut steps: Vec<Step<'a>> = Vec::with_capacity(plan.steps.len());
+    let mut from = 0;
+    for planned in &plan.steps {
+        let count = if let workflows::Work::Runs(runs) = &planned.work { runs.len() } else { 0 };
+        let range = from..from + count;
+        from = range.end;
+        let step = look(planned, range, items, &steps);
+        steps.push(step);
+    }
+    steps
+}
+
+fn look<'a>(
+    planned: &'a PlannedStep,
+    range: Range<usize>,
+    items: &'a [Item],
+    before: &[Step<'a>],
+) -> Step<'a> {
+    let own = items.get(range.clone()).unwrap_or_default();
+    let mut step = Step { plan: planned, range, ended: None, files: Vec::new(), error: None };
+    step.files = own.iter().flat_map(|item| item.files()).collect();
+    match &planned.work {
+        workflows::Work::Text(_) => step.ended = Some(Ended::Success),
+        workflows::Work::Skipped => step.ended = Some(Ended::Skipped),
+        _ if !needs_have_ended(planned, before) => {}
+        _ if !is_wanted(planned, before) => step.ended = Some(Ended::Skipped),
+        workflows::Work::Pick { from, index } => pick(&mut step, from, *index, before),
+        workflows::Work::Runs(_) => {
+            step.error = own.iter().find_map(|item| match &item.stage {
+                ItemStage::Failed { error } => Some(error.clone()),
+                _ => None,
+            });
+            step.ended = ended(own, step.error.is_some() && !planned.optional);
+        }
+    }
+    step
+}
+
+/// A required step has failed with its first item; one that may fail lets its other items end, so that whoever uses its
+/// files finds them all.
+fn ended(own: &[Item], has_failed: bool) -> Option<Ended> {
+    let any = |wanted: fn(&ItemStage) -> bool| own.iter().any(|item| wanted(&item.stage));
+    if has_failed {
+        return Some(Ended::Failure);
+    }
+    if own.iter().any(|item| !item.has_ended()) || any(|stage| *stage == ItemStage::Cancelled) {
+        return None;
+    }
+    Some(if any(|stage| matches!(stage, ItemStage::Failed { .. })) {
+        Ended::Failure
+    } else if any(|stage| matches!(stage, ItemStage::Succeeded { .. })) {
+        Ended::Success
+    } else {
+        Ended::Skipped
+    })
+}
+
+fn needs_have_ended(planned: &PlannedStep, before: &[Step<'_>]) -> bool {
+    planned.needs.iter().all(|need| before.get(*need).is_some_and(|step| step.ended.is_some()))
+}
+
+fn is_wanted(planned: &PlannedStep, before: &[Step<'_>]) -> bool {
+    planned.when.as_ref().is_none_or(|when| {
+        let ended = before.get(when.step).and_then(|step| step.ended);
+        ended.is_some_and(|ended| when.is.contains(&ended))
+    })
+}
+
+fn pick<'a>(step: &mut Step<'a>, from: &[FileRef], index: Option<usize>, before: &[Step<'a>]) {
+    let candidates = from.iter().map(|candidate| match candidate {
+        FileRef::Output { step, index } => (before.get(*step), *index),
+        FileRef::Asset(_) => (None, None),
+    });
+    let chosen = candidates.clone().find_map(|(candidate, at)| {
+        let files = &candidate.filter(|step| step.ended == Some(Ended::Success))?.files;
+        let files = match at {
+            Some(at) => files.get(at).map(|file| vec![*file])?,
+            None => files.clone(),
+        };
+        (!files.is_empty()).then_some(files)
+    });
+    match chosen {
+        Some(files) => {
+            step.files = match index {
+                Some(index) => files.get(index).map(|file| vec![*file]).unwrap_or_default(),
+                None => files,
+            };
+            step.ended = Some(Ended::Success);
+        }
+        None if candidates.clone().all(|(candidate, _)| {
+            candidate.is_none_or(|candidate| candidate.ended == Some(Ended::Skipped))
+        }) =>
+        {
+            step.ended = Some(Ended::Skipped);
+        }
+        None => {
+            step.error =
+                Some(Refusal::new(Code::ProviderFailed, "None of the steps it could pick from made a file."));
+            step.ended = Some(Ended::Failure);
+        }
+    }
+}
+
+/// The file a reference stands for; None if it was never made.
+fn file(reference: &FileRef, steps: &[Step<'_>]) -> Option<AssetId> {
+    match reference {
+        FileRef::Asset(id) => Some(id.clone()),
+        FileRef::Output { step, index } => {
+            let step = steps.get(*step)?;
+            Some(step.files.get(index.unwrap_or(0))?.asset_id.clone())
+        }
+    }
+}
+
+/// Items that need not wait any longer.
+pub fn to_begin(record: &Record) -> Vec<(usize, Begin)> {
+    let waits =
+        |position: usize| record.items.get(position).is_some_and(|item| item.stage == ItemStage::Waiting);
+    let Work::Workflow(plan) = &record.job.work else {
+        return if waits(0) { vec![(0, Begin::Start)] } else { Vec::new() };
+    };
+    let steps = steps(plan, &record.items);
+    let mut found = Vec::new();
+    for step in &steps {
+        let workflows::Work::Runs(runs) = &step.plan.work else { continue };
+        if !needs_have_ended(step.plan, &steps) {
+            continue;
+        }
+        let wanted = is_wanted(step.plan, &steps);
+        for (position, run) in step.range.clone().zip(runs) {
+            if waits(position) {
+                let can = wanted && run.fill(&|reference| file(reference, &steps)).is_some();
+                found.push((position, if can { Begin::Start } else { Begin::Skip }));
+            }
+        }
+    }
+    found
+}
+
+/// What an item runs, with the files of the steps before it filled in.
+pub fn generation(record: &Record, position: usize) -> Option<Cow<'_, Generation>> {
+    match &record.job.work {
+        Work::Forge(generation) => (position == 0).then_some(Cow::Borrowed(generation)),
+        Work::Workflow(plan) => {
+            let steps = steps(plan, &record.items);
+            let (_, run) = planned(plan, position)?;
+            run.fill(&|reference| file(reference, &steps)).map(Cow::Owned)
+        }
+    }
+}
+
+/// The most an item can cost, and how often it may be begun again.
+pub fn terms(record: &Record, position: usize) -> (Units, u32) {
+    match &record.job.work {
+        // A member sees the failure of a single generation and decides.
+        Work::Forge(_) => (record.job.reserved, 0),
+        Work::Workflow(plan) => {
+            planned(plan, position).map_or((Units::ZERO, 0), |(step, run)| (run.price, step.retries))
+        }
+    }
+}
+
+fn planned(plan: &Plan, position: usize) -> Option<(&PlannedStep, &PlannedRun)> {
+    let runs = plan.steps.iter().flat_map(|step| match &step.work {
+        workflows::Work::Runs(runs) => runs.iter().map(|run| (step, run)).collect(),
+        _ => Vec::new(),
+    });
+    runs.into_iter().nth(position)
+}
+
+/// Some: the run is over. A required step that failed ends it at once; what others have made stays.
+pub fn verdict(record: &Record) -> Option<Verdict> {
+    let Work::Workflow(plan) = &record.job.work else {
+        return match record.items.first().map(|item| &item.stage) {
+            Some(ItemStage::Succeeded { .. }) => Some(Verdict { status: RunStatus::Complete, error: None }),
+            Some(ItemStage::Failed { error }) => {
+                Some(Verdict { status: RunStatus::Failed, error: Some(error.clone()) })
+            }
+            Some(_) => None,
+            None => Some(Verdict { status: RunStatus::Failed, error: None }),
+        };
+    };
+    let steps = steps(plan, &record.items);
+    let failed = steps.iter().find(|step| step.ended == Some(Ended::Failure) && !step.plan.optional);
+    if let Some(step) = failed {
+        return Some(Verdict { status: RunStatus::Failed, error: Some(named(step)) });
+    }
+    let is_over =
+        steps.iter().all(|step| step.ended.is_some()) && record.items.iter().all(|item| item.has_ended());
+    is_over.then_some(Verdict { status: RunStatus::Complete, error: None })
+}
+
+/// The step's error, saying which step it is.
+fn named(step: &Step<'_>) -> Refusal {
+    let id = &step.plan.id;
+    let error = step
+        .error
+        .clone()
+        .unwrap_or_else(|| Refusal::new(Code::ProviderFailed, "It failed without saying why."));
+    let message = format!("Step `{id}`: {}", error.message);
+    Refusal { message, ..error }
+}
+
+/// The files of one output of a workflow.
+pub fn output<'a>(reference: &FileRef, steps: &[Step<'a>]) -> Vec<&'a Asset> {
+    let FileRef::Output { step, index } = reference else { return Vec::new() };
+    let Some(step) = steps.get(*step) else { return Vec::new() };
+    match index {
+        Some(index) => step.files.get(*index).copied().into_iter().collect(),
+        None => step.files.clone(),
+    }
+}
