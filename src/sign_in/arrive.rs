@@ -170,6 +170,11 @@ pub async fn add<P: Platform>(
         .map(|_| ())
 }
 
+/// Nobody asked for it: it follows from who arrives.
+fn gateway() -> Actor {
+    Actor { id: "gateway".into(), token_id: None, request_id: String::new() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,9 +204,4 @@ mod tests {
             assert!(!is_address(odd), "{odd}");
         }
     }
-}
-
-/// Nobody asked for it: it follows from who arrives.
-fn gateway() -> Actor {
-    Actor { id: "gateway".into(), token_id: None, request_id: String::new() }
 }
