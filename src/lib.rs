@@ -79,6 +79,8 @@ pub mod workspace;
 
 pub mod providers;
 
+pub mod workflows;
+
 pub mod runs;
 
 pub mod tools;
