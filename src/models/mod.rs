@@ -49,6 +49,7 @@ words! {
         TextToVideo = "text_to_video",
         ImageToVideo = "image_to_video",
         Lipsync = "lipsync",
+        ComposeVideo = "compose_video",
         TextTo3d = "text_to_3d",
         ImageTo3d = "image_to_3d",
         TextToSpeech = "text_to_speech",

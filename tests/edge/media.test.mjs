@@ -174,7 +174,7 @@ test("a batch: four different files, the first as if alone; a contact sheet of a
 test("every model of the catalogue was tried", async () => {
   const { answer } = await tool(gateway, "list_models", { limit: 100 });
   const all = answer.items.map((item) => item.model_id);
-  assert.equal(all.length, 11);
+  assert.equal(all.length, 12);
   assert.deepEqual(all.filter((id) => !tried.has(id)), []);
 });
 

@@ -31,6 +31,16 @@ const FILM_SECONDS: Parameter = Parameter {
     help: "Whole seconds.",
     kind: Kind::Integer { least: 1, most: DURATION_MAX_SECONDS as i64, default: 2 },
 };
+const COMPOSE_FPS: Parameter = Parameter {
+    name: "fps",
+    help: "Frames per second at most; a film has at most 384 frames, so more than 32 seconds have fewer than 12.",
+    kind: Kind::Integer { least: 4, most: 24, default: 12 },
+};
+const SECONDS_PER_PICTURE: Parameter = Parameter {
+    name: "seconds_per_picture",
+    help: "How long each picture is shown.",
+    kind: Kind::Number { least: 1.0, most: 6.0, default: 2.0 },
+};
 const FACES: Parameter = Parameter {
     name: "face_limit",
     help: "Triangles at most.",
@@ -150,6 +160,20 @@ pub const MODELS: &[Model] = &[
         parameters: &[FILM_WIDTH, FILM_HEIGHT, FPS],
         guidance: &[slot(GuidanceKind::InitImage, true), slot(GuidanceKind::Audio, true)],
         price: price(2000, 0),
+        ..TOOL
+    },
+    Model {
+        id: "offline-compose",
+        name: "Offline Compose",
+        modality: Modality::Video,
+        capabilities: &[C::ComposeVideo],
+        summary: "Shows 1 to 16 pictures in turn, panned and cross-faded, with a WAV as sound track; MP4.",
+        parameters: &[FILM_WIDTH, FILM_HEIGHT, COMPOSE_FPS, SECONDS_PER_PICTURE],
+        guidance: &[
+            GuidanceSlot { kind: GuidanceKind::Reference, required: true, at_most: 16 },
+            slot(GuidanceKind::Audio, false),
+        ],
+        price: price(1000, 0),
         ..TOOL
     },
     Model {

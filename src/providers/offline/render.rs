@@ -27,6 +27,7 @@ pub fn output(generation: &Generation, index: u32, inputs: &[Input]) -> Result<O
         "offline-cutout" => work.picture(edit::remove_background(&work.still()?)),
         "offline-video" => work.film(work.filmed()?),
         "offline-lipsync" => work.film(work.lipsynced()?),
+        "offline-compose" => work.film(work.composed()?),
         "offline-solid" => work.solid(solid::text_to_3d(work.prompt(), seed, work.whole("face_limit", 4_000), NOTE)),
         "offline-relief" => work.solid(solid::image_to_3d(&work.still()?, seed, work.whole("face_limit", 4_000), NOTE)),
         "offline-music" => work.sound(sound::music(work.prompt(), seed, work.number("duration_seconds", 6.0) as f32, NOTE)),
@@ -102,6 +103,12 @@ impl Work<'_> {
             None => film::text_to_video(self.prompt(), self.seed, width, height, seconds, fps, NOTE),
         };
         film.map_err(failed)
+    }
+
+    fn composed(&self) -> Result<film::Film, Refusal> {
+        let (width, height) = (self.whole("width", 320), self.whole("height", 176));
+        let seconds = self.whole("seconds_per_picture", 2);
+        film::image_to_video(&self.still()?, "", self.seed, seconds, self.whole("fps", 12), width, height, NOTE).map_err(failed)
     }
 
     fn lipsynced(&self) -> Result<film::Film, Refusal> {
