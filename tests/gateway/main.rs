@@ -9,3 +9,4 @@ mod refusals;
 mod sessions;
 mod support;
 mod upgrade;
+mod workflows;
