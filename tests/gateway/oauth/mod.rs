@@ -10,6 +10,7 @@ mod documents;
 mod keys;
 mod limits;
 mod races;
+mod rate;
 mod redirects;
 mod registration;
 mod sign_in;
