@@ -3,6 +3,7 @@
 //! Not for: single functions, which have their tests beside them in `src/oauth`.
 
 mod account;
+mod allowance;
 mod codes;
 mod connecting;
 mod consent;
