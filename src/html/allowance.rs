@@ -46,7 +46,7 @@ pub fn fieldset(typed: &Typed) -> Markup {
     html! {
         fieldset.presets {
             legend { "What it may spend" }
-            p.hint { "In Creative Units. Leave a field empty for no limit of its own; it never spends more than the workspace has." }
+            p.hint { "Leave a field empty for no limit of its own; it never spends more than the workspace has." }
             div.columns { (fields("new", typed)) }
         }
     }
@@ -65,7 +65,7 @@ pub fn card(card: &Card, allowance: Allowance, csrf: &str) -> Markup {
                 (fields(card.key, &Typed::from(allowance)))
                 button type="submit" { "Save limits" }
             }
-            p.hint { "In Creative Units, by the days and months of UTC. Empty for no limit." }
+            p.hint { "Days and months are those of UTC. Leave a field empty for no limit." }
         }
     }
 }
@@ -77,8 +77,8 @@ fn fields(key: &str, typed: &Typed) -> Markup {
         parts::field(&id, label, None, &input)
     };
     html! {
-        (field(PER_DAY, "At most a day", &typed.per_day))
-        (field(PER_MONTH, "At most a month", &typed.per_month))
+        (field(PER_DAY, "Creative Units a day, at most", &typed.per_day))
+        (field(PER_MONTH, "Creative Units a month, at most", &typed.per_month))
     }
 }
 
