@@ -12,6 +12,7 @@
 //! # A generation, hop by hop
 //! 1. `edge::entry.js` hands method, URL, headers and body over in one call; [`router`] finds `/mcp`.
 //! 2. [`oauth::bearer`] turns the token into a `Caller`, from the isolate's memory or the person's `Account` object.
+//!    [`oauth::rate`] counts the request against the token's limit.
 //! 3. [`mcp::transport`] checks size, shape and headers; [`mcp::era`] says which revision speaks.
 //! 4. [`mcp::call`] finds the tool and its scope; [`tools::execute_forge`] checks and prices the request
 //!    ([`models::generation`], [`models::price`]).

@@ -30,7 +30,8 @@ pub fn create(client: &Client, document: &Value) -> String {
 
 /// A picture in the workspace: its asset id.
 pub fn picture(client: &Client, prompt: &str) -> String {
-    let id = client.start(&json!({ "model_id": "offline-image", "prompt": prompt, "width": 64, "height": 64 }));
+    let id =
+        client.start(&json!({ "model_id": "offline-image", "prompt": prompt, "width": 64, "height": 64 }));
     client.run_to_end(&id)["structuredContent"]["assets"][0]["asset_id"].as_str().unwrap().to_owned()
 }
 
@@ -59,8 +60,12 @@ fn every_built_in_workflow_runs_and_costs_what_was_estimated() {
         let files = end["assets"].as_array().unwrap().len();
         assert!(files >= least_files, "{id}: {files} files");
         let charged = end["price_creative_units"].as_f64().unwrap();
-        let (least, most) = (&estimate["least_price_creative_units"], &estimate["estimated_price_creative_units"]);
-        assert!(charged <= most.as_f64().unwrap() && charged >= least.as_f64().unwrap(), "{id}: {charged} {estimate}");
+        let (least, most) =
+            (&estimate["least_price_creative_units"], &estimate["estimated_price_creative_units"]);
+        assert!(
+            charged <= most.as_f64().unwrap() && charged >= least.as_f64().unwrap(),
+            "{id}: {charged} {estimate}"
+        );
         let after = ada.units();
         assert_eq!((after[0], after[1]), (before[0] - charged, 0.0), "{id}");
         println!("{id}: {files} files for {charged}");
