@@ -1,6 +1,7 @@
 //! Workflows through the front door: the built-in ones, definitions of a workspace, branches, failures, money.
 //! Not for: what a document may say (`src/workflows/tests`), chance (`money/game`).
 
+mod definitions;
 mod resources;
 
 use crate::support::{Client, Memory};
