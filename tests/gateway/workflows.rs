@@ -2,6 +2,7 @@
 //! Not for: what a document may say (`src/workflows/tests`), chance (`money/game`).
 
 mod definitions;
+mod endings;
 mod resources;
 
 use crate::support::{Client, Memory};
