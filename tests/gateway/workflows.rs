@@ -3,7 +3,10 @@
 
 mod definitions;
 mod endings;
+mod kills;
+mod limits;
 mod resources;
+mod retries;
 
 use crate::support::{Client, Memory};
 use atelier::time::Timestamp;
