@@ -13,10 +13,15 @@ use crate::units::{Allowance, Units};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+/// An admission is decided within this time or not at all: by then the run has given itself up.
+pub const ADMISSION_SECONDS: i64 = 30;
+
 /// Asks to start a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Admission {
     pub run_id: RunId,
+    /// When the run's id was made.
+    pub asked_at: Timestamp,
     pub person: PersonId,
     pub kind: RunKind,
     /// The model or workflow.
@@ -101,13 +106,18 @@ pub fn create_tables(sql: &impl Sql) -> Result<(), SqlError> {
     Ok(())
 }
 
-/// Decides, in this order: a repeated call, a file that is missing, the concurrency limit, what person and token may
+/// Decides, in this order: a repeated call, one that comes too late, a file that is missing, the concurrency limit, what person and token may
 /// spend, the balance, consent. All in one transaction, so two at once cannot both take the last units.
 pub fn admit(sql: &impl Sql, now: Timestamp, admission: Admission) -> Result<Reply, SqlError> {
     if let Some(reply) = repeated(sql, now, &admission)? {
         return Ok(reply);
     }
-    let Admission { run_id, person, kind, subject, title, price, files, terms } = admission;
+    let Admission { run_id, asked_at, person, kind, subject, title, price, files, terms } = admission;
+    if now.millis_since(asked_at) >= 1000 * ADMISSION_SECONDS {
+        let late =
+            Refusal::new(Code::Internal, "The workspace was asked too late; nothing was started or charged.");
+        return Ok(refuse(late));
+    }
     if let Some(refusal) = unfit(sql, &files)? {
         return Ok(refuse(refusal));
     }
@@ -116,7 +126,7 @@ pub fn admit(sql: &impl Sql, now: Timestamp, admission: Admission) -> Result<Rep
         return Ok(refuse(too_many(&running)));
     }
     let token = Some((terms.token_id.as_str(), terms.allowance));
-    if let Some(reply) = spending::refusal(sql, now, &person, token, price)? {
+    if let Some(reply) = spending::refusal(sql, asked_at, &person, token, price)? {
         return Ok(reply);
     }
     let balance = ledger::totals(sql)?.balance;
