@@ -189,6 +189,9 @@ fn repeated(sql: &impl Sql, now: Timestamp, admission: &Admission) -> Result<Opt
 
 /// Ends a run once. Asked again it answers the same and moves nothing.
 pub fn settle(sql: &impl Sql, now: Timestamp, settlement: Settlement) -> Result<Reply, SqlError> {
+    if settlement.status == RunStatus::InProgress {
+        return Ok(refuse(Refusal::invalid("A settlement is the end of a run, and in_progress is none.")));
+    }
     let row = sql.first(
         "SELECT status, reserved, price FROM runs WHERE run_id = ?",
         &[settlement.run_id.as_str().into()],

@@ -3,6 +3,7 @@
 //! Not for: what a price is (`models::price`) or the words of a refusal (`refusals`).
 
 mod game;
+mod sequences;
 
 use crate::support::client::{error_of, operate};
 use crate::support::object::Owned;
