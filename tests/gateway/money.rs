@@ -4,6 +4,7 @@
 
 mod game;
 mod sequences;
+mod unclear;
 
 use crate::support::client::{error_of, operate};
 use crate::support::object::Owned;
