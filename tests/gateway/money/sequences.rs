@@ -272,6 +272,7 @@ const CASES: u32 = 2_000;
 /// Every way a command can be answered must have been met, or the sequences are too tame to prove anything.
 #[test]
 fn whatever_is_told_the_money_adds_up() {
+    #[expect(clippy::disallowed_methods, reason = "a native test, told from outside how long to look")]
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
     let cases = asked.unwrap_or(CASES);
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 4_000, ..Config::default() };
