@@ -20,6 +20,10 @@
 //!    storage, makes the contact sheet, and has the workspace settle, once.
 //! 7. `get_forge_run` waits in the run's object and answers with signed links that [`api::assets`] serves.
 //!
+//! # A generation in other forms
+//! A price above the workspace's threshold is asked about first ([`mcp::confirm`]): step 5 answers with the question,
+//! and the call is made again with the answer. A client that knows tasks gets the run as one ([`mcp::tasks`]).
+//!
 //! # A connection, hop by hop
 //! 1. A client without a token gets a 401 from [`oauth::bearer`] that names the documents of [`oauth::discovery`].
 //! 2. It makes itself known: by its own metadata document ([`oauth::metadata_document`]), or by

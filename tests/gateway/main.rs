@@ -1,6 +1,7 @@
 //! The gateway through its front door, natively: real requests against a platform in memory whose databases are
 //! real SQLite. Not for: what only the real runtime can show (`tests/edge`).
 
+mod confirm;
 mod journey;
 mod money;
 mod oauth;
@@ -8,4 +9,5 @@ mod outside;
 mod refusals;
 mod sessions;
 mod support;
+mod tasks;
 mod upgrade;
