@@ -232,6 +232,12 @@ async fn inputs<P: Platform>(
                     format!("File {asset_id} is larger than {MAX_INPUT_BYTES} bytes."),
                 )));
             }
+            Some(asset) if asset.size_bytes + bytes_of(&inputs) > MAX_INPUTS_BYTES => {
+                return Ok(Err(Refusal::new(
+                    Code::FileTooLarge,
+                    format!("The guidance files are larger than {MAX_INPUTS_BYTES} bytes together."),
+                )));
+            }
             Some(asset) => {
                 platform
                     .read_object(&media::key(&record.job.workspace_id, &asset.asset_id, &asset.extension))
@@ -249,6 +255,12 @@ async fn inputs<P: Platform>(
 
 /// A guidance file is decoded in the isolate's memory beside everything else in flight.
 const MAX_INPUT_BYTES: u64 = 16 * 1024 * 1024;
+/// All of them are held at once.
+const MAX_INPUTS_BYTES: u64 = 2 * MAX_INPUT_BYTES;
+
+fn bytes_of(inputs: &[Input]) -> u64 {
+    inputs.iter().map(|input| input.bytes.len() as u64).sum()
+}
 
 async fn put_sheet<P: Platform>(platform: &P, record: &Record) -> Result<(), Unavailable> {
     let mut tiles = Vec::with_capacity(record.assets.len());
