@@ -191,7 +191,7 @@ impl Built {
         }
     }
 
-    /// What will run. `normalize` stops at the first thing it refuses; that is told at its place, taken out, and
+    /// What will run, if no problem is told. `normalize` stops at the first thing it refuses; that is told at its place, taken out, and
     /// the rest tried again, so that an author is told everything at once.
     pub fn normalize(
         &self,
@@ -201,14 +201,11 @@ impl Built {
     ) -> Option<(Generation, Vec<String>)> {
         let mut request = self.request.clone();
         let mut places = self.places.clone();
-        let mut refused = false;
         for _ in 0..MAX_ROUNDS {
             let refusal = match normalize(model, &request, random_seed) {
-                Ok(_) if refused => return None,
                 Ok(found) => return Some(found),
                 Err(refusal) => refusal,
             };
-            refused = true;
             let field = field_of(&refusal.message, &request);
             let place = self.place(&field, &places);
             let mut message = refusal.message;

@@ -143,6 +143,10 @@ fn a_file_that_these_inputs_do_not_make_skips_its_step() {
 
 #[test]
 fn a_file_written_into_the_document_is_looked_for_too() {
-    let plan = planned(&workflow(json!([]), json!([upscale("a", PHOTO)])), json!({})).unwrap();
-    assert_eq!(plan.files(), [(AssetId::parse(PHOTO).unwrap(), Modality::Image)]);
+    let mask = "0190a0a0-0000-7000-8000-000000000002";
+    let repaint = json!({ "id": "b", "type": "model", "model_id": "offline-inpaint", "parameters": { "prompt": "x",
+        "guidance_files": [{ "file_id": PHOTO, "type": "init_image" }], "mask": { "file_id": mask } } });
+    let plan = planned(&workflow(json!([]), json!([upscale("a", PHOTO), repaint])), json!({})).unwrap();
+    let found: Vec<_> = [PHOTO, mask].map(|id| (AssetId::parse(id).unwrap(), Modality::Image)).into();
+    assert_eq!(plan.files(), found);
 }
