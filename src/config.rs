@@ -25,6 +25,10 @@ impl fmt::Debug for Secret {
 
 /// A secret shorter than this can be guessed: 32 characters of base64url carry 192 bits.
 pub const MIN_SECRET_CHARS: usize = 32;
+/// Requests a minute: a script that works through a list with two calls a second is not held up.
+const REQUESTS_PERSONAL: u32 = 120;
+/// Requests a minute: a model calls a tool every few seconds at most, and opens few connections beside that.
+const REQUESTS_OAUTH: u32 = 60;
 
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -47,6 +51,10 @@ pub struct Config {
     pub owners: Vec<String>,
     /// Who else may sign in: addresses and domains, in lower case.
     pub sign_in_allow: Vec<String>,
+    /// Requests one personal access token may make in a minute; 0: any number.
+    pub rate_limit_personal: u32,
+    /// Requests one authorization may make in a minute with its access tokens; 0: any number.
+    pub rate_limit_oauth: u32,
     /// OAuth clients that the operator registered by hand.
     pub clients: Vec<ConfiguredClient>,
 }
@@ -170,6 +178,16 @@ pub const SETTINGS: &[(&str, bool, &str)] = &[
         false,
         "Optional. Addresses or CIDR ranges, separated by commas, of proxies whose `X-Forwarded-Host` is believed.",
     ),
+    (
+        "RATE_LIMIT_PERSONAL",
+        false,
+        "Optional. Requests one personal access token may make in a minute; 120 if unset, `0` for any number.",
+    ),
+    (
+        "RATE_LIMIT_OAUTH",
+        false,
+        "Optional. Requests one connected app may make in a minute; 60 if unset, `0` for any number.",
+    ),
 ];
 
 impl Config {
@@ -217,6 +235,8 @@ impl Config {
             github: registered(&given, "GITHUB")?,
             owners: lower("OWNER"),
             sign_in_allow: lower("SIGN_IN_ALLOW"),
+            rate_limit_personal: requests(&given, "RATE_LIMIT_PERSONAL", REQUESTS_PERSONAL)?,
+            rate_limit_oauth: requests(&given, "RATE_LIMIT_OAUTH", REQUESTS_OAUTH)?,
             clients,
         })
     }
@@ -260,6 +280,14 @@ fn oidc(given: &Given) -> Result<Option<Oidc>, String> {
     }
 }
 
+fn requests(given: &Given, name: &str, default: u32) -> Result<u32, String> {
+    given(name).map_or(Ok(default), |text| {
+        text.parse().map_err(|_| {
+            format!("{name} must be a whole number of requests a minute, or 0 for no limit, not `{text}`.")
+        })
+    })
+}
+
 fn is_origin(url: &str) -> bool {
     let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).unwrap_or_default();
     !host.is_empty() && !host.contains(['/', '?', '#', '@', ' '])
@@ -292,6 +320,24 @@ mod tests {
         assert_eq!(config.public_url.as_deref(), Some("https://a.example"));
         assert_eq!(config.allowed_origins, ["https://b", "https://c"]);
         assert!(!format!("{config:?}").contains(GOOD));
+    }
+
+    #[test]
+    fn limits_are_whole_numbers_a_minute() {
+        const SECRET: (&str, &str) = ("GATEWAY_SECRET", "0123456789abcdef0123456789abcdef");
+        let limits = |pairs: &[(&str, &str)]| {
+            parse(&[&[SECRET], pairs].concat())
+                .map(|config| (config.rate_limit_personal, config.rate_limit_oauth))
+        };
+        assert_eq!(limits(&[]), Ok((120, 60)));
+        assert_eq!(limits(&[("RATE_LIMIT_PERSONAL", " "), ("RATE_LIMIT_OAUTH", "")]), Ok((120, 60)));
+        assert_eq!(limits(&[("RATE_LIMIT_PERSONAL", "0"), ("RATE_LIMIT_OAUTH", "7")]), Ok((0, 7)));
+        for name in ["RATE_LIMIT_PERSONAL", "RATE_LIMIT_OAUTH"] {
+            for text in ["-1", "1.5", "many", "60/min", "4294967296"] {
+                let told = limits(&[(name, text)]).unwrap_err();
+                assert!(told.contains(name) && told.contains(&format!("`{text}`")), "{told}");
+            }
+        }
     }
 
     #[test]

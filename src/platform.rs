@@ -45,18 +45,20 @@ pub struct ObjectHead {
     pub content_type: String,
 }
 
-/// What anybody may ask for without a token, and so what is bounded for each caller. Hosted clients such as
-/// claude.ai come from few shared addresses and register again on every connect, so these bounds stop abuse only.
+/// What is bounded for each caller. All but the last may be asked for without a token; hosted clients such as
+/// claude.ai come from few shared addresses and register again on every connect, so those bounds stop abuse only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Budget {
     Register,
     Authorize,
     Token,
     SignIn,
+    /// Full quarters of the requests one token may make in a minute (`oauth::rate`).
+    Requests,
 }
 
 impl Budget {
-    pub const ALL: [Self; 4] = [Self::Register, Self::Authorize, Self::Token, Self::SignIn];
+    pub const ALL: [Self; 5] = [Self::Register, Self::Authorize, Self::Token, Self::SignIn, Self::Requests];
     /// The window that is counted in; the platform takes 10 or 60.
     pub const PERIOD_SECONDS: u32 = 60;
 
@@ -67,6 +69,7 @@ impl Budget {
             Self::Authorize => "AUTHORIZE_BUDGET",
             Self::Token => "TOKEN_BUDGET",
             Self::SignIn => "SIGN_IN_BUDGET",
+            Self::Requests => "REQUEST_BUDGET",
         }
     }
 
@@ -82,6 +85,8 @@ impl Budget {
             Self::Token => 6000,
             // Two for each sign-in; the provider behind it counts attempts at passwords.
             Self::SignIn => 120,
+            // The four quarters of a limit, whatever the operator has set it to.
+            Self::Requests => 4,
         }
     }
 }

@@ -40,6 +40,12 @@ pub trait Sql {
             self.first("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", &[name.into()])?;
         Ok(found.is_some())
     }
+
+    /// By the table's own statement, which an ALTER TABLE changes too; so no other column may have this name in its own.
+    fn has_column(&self, table: &str, column: &str) -> Result<bool, SqlError> {
+        let statement = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ? AND instr(sql, ?) > 0";
+        Ok(self.first(statement, &[table.into(), column.into()])?.is_some())
+    }
 }
 
 impl Row {

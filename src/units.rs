@@ -48,6 +48,13 @@ impl Units {
         format!("{self} Creative Unit{}", if self.0 == THOUSANDTHS { "" } else { "s" })
     }
 
+    /// What a person types: digits, at most three of them after a point, up to [`MAX_UNITS`].
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
+        (is_plain && fraction.len() <= 3).then(|| text.parse().ok().and_then(Self::from_f64))?
+    }
+
     /// None for what is not a finite number from 0 to [`MAX_UNITS`].
     pub fn from_f64(units: f64) -> Option<Self> {
         (units.is_finite() && (0.0..=MAX_UNITS).contains(&units))
@@ -129,6 +136,39 @@ mod tests {
         assert!(serde_json::from_str::<Units>("1e300").is_err());
         assert_eq!(Units::from_f64(f64::NAN), None);
         assert_eq!(Units::from_f64(-0.001), None);
+    }
+
+    #[test]
+    fn reads_what_a_person_types_and_never_guesses() {
+        for (text, units) in [
+            ("0", Units::ZERO),
+            ("50", Units::whole(50)),
+            ("2.5", Units(2500)),
+            ("0.001", Units(1)),
+            (".5", Units(500)),
+            ("5.", Units(5000)),
+            ("1000000000", Units::whole(1_000_000_000)),
+        ] {
+            assert_eq!(Units::parse(text), Some(units), "{text}");
+        }
+        for text in [
+            "",
+            ".",
+            "-1",
+            "+1",
+            "1e3",
+            "1,000",
+            "2,5",
+            "1.2.3",
+            "0.0001",
+            "1000000000.001",
+            "NaN",
+            "inf",
+            "٣",
+            "5 ",
+        ] {
+            assert_eq!(Units::parse(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::oauth::account::{self, Account, NewToken};
 use crate::oauth::opaque::{self, Kind};
 use crate::oauth::{Scopes, bearer};
 use crate::platform::{Level, Platform, Unavailable};
-use crate::units::Units;
+use crate::units::{Allowance, Units};
 use crate::workspace::{self, Actor, Command, Role, Workspace};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -50,6 +50,9 @@ struct CreateToken {
     /// Space-separated; absent: all.
     scopes: Option<String>,
     expires_in_days: Option<u32>,
+    /// What the token may spend; absent: no limit of its own.
+    max_creative_units_per_day: Option<f64>,
+    max_creative_units_per_month: Option<f64>,
 }
 
 pub async fn create_token<P: Platform>(
@@ -70,24 +73,13 @@ async fn create<P: Platform>(platform: &P, request: &Request, actor: &Actor) -> 
         let why = "`expires_in_days` must be at least 1; leave it out for a token that does not expire.";
         return Err(Refusal::invalid(why).into());
     }
+    let allowance = Allowance {
+        per_day: limit("max_creative_units_per_day", input.max_creative_units_per_day)?,
+        per_month: limit("max_creative_units_per_month", input.max_creative_units_per_month)?,
+    };
     let now = platform.now();
     let workspace_id = match &input.workspace_id {
-        Some(text) => {
-            let id =
-                WorkspaceId::parse(text).ok_or_else(|| Refusal::invalid("`workspace_id` must be a UUID."))?;
-            workspace::ask(
-                platform,
-                &id,
-                Command::AddMember {
-                    actor: actor.clone(),
-                    person: person.clone(),
-                    role: Role::Member,
-                    label: shown(&input),
-                },
-            )
-            .await??;
-            id
-        }
+        Some(text) => join_workspace(platform, text, &input, &person, actor).await?,
         None => create_workspace(platform, &input, &person, actor).await?,
     };
     let joined = account::Command::Join { workspace_id: workspace_id.clone() };
@@ -109,6 +101,7 @@ async fn create<P: Platform>(platform: &P, request: &Request, actor: &Actor) -> 
         scopes,
         workspace_id: Some(workspace_id.clone()),
         expires_at,
+        allowance,
     };
     if let account::Reply::Mismatch(why) =
         platform.ask::<Account>(person.as_str(), account::Command::Issue(issued)).await?
@@ -127,12 +120,37 @@ async fn create<P: Platform>(platform: &P, request: &Request, actor: &Actor) -> 
         "person_id": person,
         "scopes": scopes,
         "expires_at": expires_at.map(|at| at.iso()),
+        "max_creative_units_per_day": allowance.per_day,
+        "max_creative_units_per_month": allowance.per_month,
     }))
 }
 
 /// What members see of the person.
 fn shown(input: &CreateToken) -> Option<String> {
     Some(input.person.trim().to_owned())
+}
+
+async fn join_workspace<P: Platform>(
+    platform: &P,
+    workspace_id: &str,
+    input: &CreateToken,
+    member: &PersonId,
+    actor: &Actor,
+) -> Result<WorkspaceId, Fault> {
+    let id =
+        WorkspaceId::parse(workspace_id).ok_or_else(|| Refusal::invalid("`workspace_id` must be a UUID."))?;
+    workspace::ask(
+        platform,
+        &id,
+        Command::AddMember {
+            actor: actor.clone(),
+            person: member.clone(),
+            role: Role::Member,
+            label: shown(input),
+        },
+    )
+    .await??;
+    Ok(id)
 }
 
 async fn create_workspace<P: Platform>(
@@ -267,6 +285,15 @@ fn name<'a>(field: &str, text: &'a str) -> Result<&'a str, Refusal> {
 fn amount(units: f64) -> Result<Units, Refusal> {
     Units::from_f64(units).ok_or_else(|| {
         Refusal::invalid(format!("An amount of Creative Units must be a number from 0, not {units}."))
+    })
+}
+
+fn limit(field: &str, units: Option<f64>) -> Result<Option<Units>, Refusal> {
+    let Some(units) = units else { return Ok(None) };
+    Units::from_f64(units).map(Some).ok_or_else(|| {
+        Refusal::invalid(format!(
+            "`{field}` must be a number of Creative Units from 0, not {units}; leave it out for no limit."
+        ))
     })
 }
 

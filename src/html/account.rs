@@ -2,7 +2,9 @@
 //! Not for: personal access tokens (`tokens`).
 
 use super::Nav;
+use super::allowance;
 use super::parts::{self, Notice};
+use crate::units::Allowance;
 use maud::{Markup, html};
 
 /// Beyond this many permissions a card lists them only when opened.
@@ -27,6 +29,7 @@ pub struct App {
     pub connected_at: String,
     pub last_used: Option<String>,
     pub is_loopback: bool,
+    pub allowance: Allowance,
 }
 
 pub fn account(view: &Account) -> String {
@@ -42,7 +45,7 @@ pub fn account(view: &Account) -> String {
                 }))
             } @else {
                 ul.cards {
-                    @for app in &view.apps { li.card { (card(app, &view.nav.csrf)) } }
+                    @for (index, app) in view.apps.iter().enumerate() { li.card { (card(index, app, &view.nav.csrf)) } }
                 }
                 p.fine { "To connect another app, give it " code.nowrap { (view.connector_url) } ". " a href="/" { "Steps for each client" } }
             }
@@ -52,11 +55,17 @@ pub fn account(view: &Account) -> String {
     super::document("Connected apps", Some(&view.nav), main)
 }
 
-fn card(app: &App, csrf: &str) -> Markup {
+fn card(index: usize, app: &App, csrf: &str) -> Markup {
     let source = match (&app.client_host, app.is_loopback) {
         (_, true) => html! { "On your computer" },
         (Some(host), false) => html! { (parts::name(host)) },
         (None, false) => html! { "Gives no address" },
+    };
+    let limits = allowance::Card {
+        key: &format!("app-{index}"),
+        action: "/account/apps/allowance",
+        id: ("grant_id", &app.grant_id),
+        name: &app.client_name,
     };
     html! {
         div.split {
@@ -75,6 +84,7 @@ fn card(app: &App, csrf: &str) -> Markup {
             ("Connected", html! { (app.connected_at) }),
             ("Last used", html! { (app.last_used.as_deref().unwrap_or("Never")) }),
         ]))
+        (allowance::card(&limits, app.allowance, csrf))
         (may(&app.scopes))
     }
 }

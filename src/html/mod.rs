@@ -3,6 +3,7 @@
 //! Not for: deciding what a page may show or do (`pages`, `oauth`), which fill the structs and take the forms.
 
 pub mod account;
+pub mod allowance;
 pub mod check;
 mod clients;
 pub mod consent;

@@ -3,9 +3,11 @@
 
 use super::Nav;
 use super::account::may;
+use super::allowance::{self, Typed};
 use super::clients;
 use super::parts::{self, Named, Notice, Tone};
 use super::scopes::{self, ScopeChoice};
+use crate::units::Allowance;
 use maud::{Markup, html};
 
 #[derive(Clone, Debug)]
@@ -32,6 +34,7 @@ pub struct Token {
     pub expires_at: Option<String>,
     pub last_used: Option<String>,
     pub state: TokenState,
+    pub allowance: Allowance,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +60,7 @@ pub struct TokenForm {
     /// `7`, `30`, `90`, `365` or `never`; empty: 90.
     pub expires_in_days: String,
     pub workspace_id: String,
+    pub allowance: Typed,
     pub workspaces: Vec<Named>,
     pub scopes: Vec<ScopeChoice>,
 }
@@ -83,7 +87,7 @@ pub fn tokens(view: &Tokens) -> String {
                     (parts::empty("You have no tokens", &html! { p { "Clients that can sign in, such as Claude, ChatGPT and Cursor, need none." } }))
                 }
             } @else {
-                ul.cards { @for token in &view.tokens { (card(token, &view.nav.csrf)) } }
+                ul.cards { @for (index, token) in view.tokens.iter().enumerate() { (card(index, token, &view.nav.csrf)) } }
             }
             (form(&view.form, &view.nav.csrf))
         }
@@ -108,7 +112,7 @@ fn fresh(made: &MadeToken, url: &str) -> Markup {
     )
 }
 
-fn card(token: &Token, csrf: &str) -> Markup {
+fn card(index: usize, token: &Token, csrf: &str) -> Markup {
     let question = html! {
         p { "Whatever uses this token stops working at once. It cannot be brought back." }
         form method="post" action="/account/tokens/revoke" {
@@ -136,8 +140,23 @@ fn card(token: &Token, csrf: &str) -> Markup {
                 (if token.state == TokenState::Expired { "Expired" } else { "Expires" }, html! { (token.expires_at.as_deref().unwrap_or("Never")) }),
                 ("Last used", html! { (token.last_used.as_deref().unwrap_or("Never")) }),
             ]))
+            (limits(index, token, csrf))
             (may(&token.scopes))
         }
+    }
+}
+
+fn limits(index: usize, token: &Token, csrf: &str) -> Markup {
+    let card = allowance::Card {
+        key: &format!("token-{index}"),
+        action: "/account/tokens/allowance",
+        id: ("token_id", &token.token_id),
+        name: &token.name,
+    };
+    match (token.state, allowance::words(token.allowance)) {
+        (TokenState::Active, _) => allowance::card(&card, token.allowance, csrf),
+        (_, Some(words)) => html! { p.hint { (words) } },
+        (_, None) => html! {},
     }
 }
 
@@ -155,6 +174,7 @@ fn form(form: &TokenForm, csrf: &str) -> Markup {
                 (parts::field("name", "Name", Some("Where it will be used, such as “CI of the website”."), &name))
                 (presets(form))
                 div.columns { (lifetime(form)) (workspace(form)) }
+                (allowance::fieldset(&form.allowance))
                 div { (parts::button("Make token")) }
             }
         },

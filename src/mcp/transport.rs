@@ -8,7 +8,8 @@ use super::{ClientCapabilities, Exchange, Selection, ask, call, legacy, methods,
 use crate::error::{Code, Refusal};
 use crate::http::{MAX_MESSAGE_BYTES, Payload, Request, Response};
 use crate::oauth::Scope;
-use crate::oauth::bearer::{self, Denied};
+use crate::oauth::bearer::{self, Caller, Denied};
+use crate::oauth::rate;
 use crate::platform::{Level, Platform};
 use crate::tools::ToolResult;
 use serde_json::{Value, json};
@@ -37,31 +38,46 @@ pub async fn serve<P: Platform>(platform: &P, request: &Request, request_id: &st
     if request.method == "OPTIONS" {
         return origin::share(request, origin::preflight());
     }
-    let public = crate::origin::public(platform.config(), request);
     let response = match bearer::authenticate(platform, request).await {
-        Err(denied) => refuse(platform, &denied, public, &request.query, request_id),
+        Err(denied) => {
+            let public = crate::origin::public(platform.config(), request);
+            refuse(platform, &denied, public, &request.query, request_id)
+        }
         Ok(caller) => {
-            let base = Exchange {
-                platform: platform.clone(),
-                caller,
-                era: Era::V2025_03_26,
-                session: None,
-                origin: public.into(),
-                query: request.query.as_str().into(),
-                request_id: request_id.into(),
-                selection: Rc::new(Selection::of(request)),
-                client: ClientCapabilities::default(),
-                accepts_events: accepts_events(request),
-            };
-            match request.method.as_str() {
-                "POST" => post(base, request).await,
-                "GET" => legacy::get(base, request).await,
-                "DELETE" => legacy::delete(base, request).await,
-                _ => method_not_allowed(),
-            }
+            let counted = rate::count(platform, &caller).await;
+            counted.tell(match counted.refusal(request_id) {
+                Some(refused) => refused,
+                None => admitted(platform, caller, request, request_id).await,
+            })
         }
     };
     origin::share(request, response)
+}
+
+async fn admitted<P: Platform>(
+    platform: &P,
+    caller: Rc<Caller>,
+    request: &Request,
+    request_id: &str,
+) -> Response<P::Stream> {
+    let base = Exchange {
+        platform: platform.clone(),
+        caller,
+        era: Era::V2025_03_26,
+        session: None,
+        origin: crate::origin::public(platform.config(), request).into(),
+        query: request.query.as_str().into(),
+        request_id: request_id.into(),
+        selection: Rc::new(Selection::of(request)),
+        client: ClientCapabilities::default(),
+        accepts_events: accepts_events(request),
+    };
+    match request.method.as_str() {
+        "POST" => post(base, request).await,
+        "GET" => legacy::get(base, request).await,
+        "DELETE" => legacy::delete(base, request).await,
+        _ => method_not_allowed(),
+    }
 }
 
 pub fn method_not_allowed<S>() -> Response<S> {

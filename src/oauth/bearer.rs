@@ -40,6 +40,11 @@ impl Caller {
             Credential::Granted(grant_id) => grant_id.as_str(),
         }
     }
+
+    /// By a personal access token, not by an authorization.
+    pub fn is_personal(&self) -> bool {
+        matches!(self.credential, Credential::Personal { .. })
+    }
 }
 
 /// What the `Account` object is asked about.

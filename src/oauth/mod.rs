@@ -20,6 +20,7 @@ pub mod jwt;
 pub mod keys;
 pub mod metadata_document;
 pub mod opaque;
+pub mod rate;
 pub mod redirect;
 pub mod registration;
 pub mod revoke;

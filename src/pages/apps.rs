@@ -1,11 +1,11 @@
 //! `/account`: the apps a person has connected, when each was last here, and how to send them away.
 
-use super::{Fault, Outcome, Visit, told};
+use super::{Fault, Outcome, Visit, allowance, told};
 use crate::html::account::{Account, App, account};
 use crate::html::{self, Section, scopes};
 use crate::http::Response;
 use crate::id::{GrantId, WorkspaceId};
-use crate::oauth::account::{Command, GrantRow, Reply};
+use crate::oauth::account::{Command, CredentialId, GrantRow, Reply};
 use crate::platform::{Level, Platform};
 use crate::sign_in::session;
 use crate::workspace::Summary;
@@ -17,6 +17,7 @@ const DONE: &[(&str, &str)] = &[
         "The app is disconnected. It can spend nothing from now on, and read nothing after a minute.",
     ),
     ("joined", "You have joined the workspace. Apps you connect from now on can use it."),
+    allowance::CHANGED,
 ];
 
 pub async fn show<P: Platform>(visit: &Visit<'_, P>) -> Outcome<P::Stream> {
@@ -56,6 +57,7 @@ fn app(grant: GrantRow, workspaces: &[(WorkspaceId, Summary)]) -> App {
         connected_at: grant.created_at.words(),
         last_used: grant.last_used_at.map(|at| at.words()),
         is_loopback: grant.is_loopback,
+        allowance: grant.allowance,
     }
 }
 
@@ -69,6 +71,12 @@ pub async fn revoke<P: Platform>(visit: &Visit<'_, P>) -> Outcome<P::Stream> {
         }
         _ => Err(not_yours()),
     }
+}
+
+/// `POST /account/apps/allowance`
+pub async fn limit<P: Platform>(visit: &Visit<'_, P>) -> Outcome<P::Stream> {
+    let grant_id = visit.form.get("grant_id").and_then(GrantId::parse).ok_or_else(not_yours)?;
+    allowance::change(visit, CredentialId::Grant(grant_id), "/account", not_yours).await
 }
 
 fn not_yours() -> Fault {

@@ -5,6 +5,7 @@
 //! Every form carries the session's CSRF token; after it is taken, the browser is sent to a page by GET, with the word
 //! in `done` that says what to tell.
 
+pub mod allowance;
 pub mod apps;
 pub mod check;
 pub mod home;
@@ -116,8 +117,10 @@ async fn take<P: Platform>(visit: &Visit<'_, P>) -> Option<Outcome<P::Stream>> {
     let path = visit.request.path.as_str();
     Some(match path {
         "/account/apps/revoke" => apps::revoke(visit).await,
+        "/account/apps/allowance" => apps::limit(visit).await,
         "/account/sign-out-everywhere" => apps::sign_out_everywhere(visit).await,
         "/account/tokens" => tokens::create(visit).await,
+        "/account/tokens/allowance" => tokens::limit(visit).await,
         "/account/tokens/revoke" => tokens::revoke(visit).await,
         "/account/workspaces" => workspaces::create(visit).await,
         _ => match (path.strip_prefix("/account/workspaces/"), path.strip_prefix("/invitations/")) {

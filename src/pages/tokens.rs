@@ -1,13 +1,13 @@
 //! `/account/tokens`: personal access tokens, made, shown once, and revoked.
 
-use super::{Fault, Outcome, Visit, told};
+use super::{Fault, Outcome, Visit, allowance, told};
 use crate::html::parts::Named;
 use crate::html::scopes::{self, ScopeChoice};
 use crate::html::tokens::{MadeToken, Token, TokenForm, TokenState, Tokens, tokens};
 use crate::html::{self, Section};
 use crate::http::Response;
 use crate::id::{TokenId, WorkspaceId};
-use crate::oauth::account::{Command, NewToken, Reply, TokenRow};
+use crate::oauth::account::{Command, CredentialId, NewToken, Reply, TokenRow};
 use crate::oauth::opaque::{self, Kind};
 use crate::oauth::scope::{self, Scope, Scopes};
 use crate::platform::{Level, Platform};
@@ -15,10 +15,10 @@ use crate::time::Timestamp;
 use crate::workspace::Summary;
 use serde_json::json;
 
-const DONE: &[(&str, &str)] = &[(
-    "revoked",
-    "The token is revoked. It can spend nothing from now on, and read nothing after a minute.",
-)];
+const DONE: &[(&str, &str)] = &[
+    ("revoked", "The token is revoked. It can spend nothing from now on, and read nothing after a minute."),
+    allowance::CHANGED,
+];
 const MAX_NAME_CHARS: usize = 80;
 const LIFETIMES_IN_DAYS: &[i64] = &[7, 30, 90, 365];
 
@@ -91,6 +91,7 @@ fn token(row: TokenRow, workspaces: &Workspaces, now: Timestamp) -> Token {
         expires_at: row.expires_at.map(|at| at.words()),
         last_used: row.last_used_at.map(|at| at.words()),
         state,
+        allowance: row.allowance,
     }
 }
 
@@ -102,6 +103,7 @@ pub async fn create<P: Platform>(visit: &Visit<'_, P>) -> Outcome<P::Stream> {
         preset: given("preset"),
         expires_in_days: given("expires_in_days"),
         workspace_id: given("workspace_id"),
+        allowance: allowance::typed(&visit.form),
         ..TokenForm::default()
     };
     match issue(visit, &form).await? {
@@ -143,6 +145,10 @@ async fn issue<P: Platform>(
     if workspace_id.is_none() && !form.workspace_id.is_empty() {
         return Ok(Err("Choose one of your workspaces.".into()));
     }
+    let allowance = match allowance::read(&form.allowance) {
+        Ok(allowance) => allowance,
+        Err(told) => return Ok(Err(told.join(" "))),
+    };
     let token_id = TokenId::mint(now, &visit.platform.random());
     let secret = visit.platform.random();
     let kind = Kind::PersonalAccessToken;
@@ -155,6 +161,7 @@ async fn issue<P: Platform>(
         scopes,
         workspace_id: workspace_id.clone(),
         expires_at,
+        allowance,
     };
     if let Reply::Mismatch(why) = visit.ask(Command::Issue(issued)).await? {
         return Ok(Err(why));
@@ -164,10 +171,18 @@ async fn issue<P: Platform>(
     Ok(Ok(MadeToken { name: form.name.clone(), token }))
 }
 
+/// `POST /account/tokens/allowance`
+pub async fn limit<P: Platform>(visit: &Visit<'_, P>) -> Outcome<P::Stream> {
+    let token_id = visit.form.get("token_id").and_then(TokenId::parse).ok_or_else(not_yours)?;
+    allowance::change(visit, CredentialId::Token(token_id), "/account/tokens", not_yours).await
+}
+
+fn not_yours() -> Fault {
+    told(404, "No token of yours is known by that id.", "Go back to your tokens and look again.")
+}
+
 /// `POST /account/tokens/revoke`
 pub async fn revoke<P: Platform>(visit: &Visit<'_, P>) -> Outcome<P::Stream> {
-    let not_yours =
-        || told(404, "No token of yours is known by that id.", "Go back to your tokens and look again.");
     let token_id = visit.form.get("token_id").and_then(TokenId::parse).ok_or_else(not_yours)?;
     match visit.ask(Command::Revoke { token_id: token_id.clone() }).await? {
         Reply::Done => {

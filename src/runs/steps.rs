@@ -9,7 +9,7 @@ use crate::id::AssetId;
 use crate::models::Generation;
 use crate::units::Units;
 use crate::workflows::{self, Ended, FileRef, Plan, PlannedRun, PlannedStep};
-use crate::workspace::{Asset, RunStatus};
+use crate::workspace::RunStatus;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -20,7 +20,8 @@ pub struct Step<'a> {
     pub range: Range<usize>,
     /// None: it waits, or is under way.
     pub ended: Option<Ended>,
-    pub files: Vec<&'a Asset>,
+    /// Its own, or those it picked.
+    pub files: Vec<&'a AssetId>,
     pub error: Option<Refusal>,
 }
 
@@ -59,7 +60,7 @@ fn look<'a>(
 ) -> Step<'a> {
     let own = items.get(range.clone()).unwrap_or_default();
     let mut step = Step { plan: planned, range, ended: None, files: Vec::new(), error: None };
-    step.files = own.iter().flat_map(|item| item.files()).collect();
+    step.files = own.iter().flat_map(|item| item.files()).map(|asset| &asset.asset_id).collect();
     match &planned.work {
         workflows::Work::Text(_) => step.ended = Some(Ended::Success),
         workflows::Work::Skipped => step.ended = Some(Ended::Skipped),
@@ -107,38 +108,38 @@ fn is_wanted(planned: &PlannedStep, before: &[Step<'_>]) -> bool {
     })
 }
 
-fn pick<'a>(step: &mut Step<'a>, from: &[FileRef], index: Option<usize>, before: &[Step<'a>]) {
-    let candidates = from.iter().map(|candidate| match candidate {
-        FileRef::Output { step, index } => (before.get(*step), *index),
-        FileRef::Asset(_) => (None, None),
+fn pick<'a>(step: &mut Step<'a>, from: &'a [FileRef], index: Option<usize>, before: &[Step<'a>]) {
+    let candidate = |reference: &'a FileRef| match reference {
+        FileRef::Asset(id) => vec![id],
+        FileRef::Output { step, index } => match before.get(*step) {
+            Some(step) if step.ended == Some(Ended::Success) => at(&step.files, *index),
+            _ => Vec::new(),
+        },
+    };
+    let is_skipped = |reference: &FileRef| match reference {
+        FileRef::Asset(_) => false,
+        FileRef::Output { step, .. } => {
+            before.get(*step).is_some_and(|step| step.ended == Some(Ended::Skipped))
+        }
+    };
+    step.files = from.iter().map(candidate).find(|files| !files.is_empty()).unwrap_or_default();
+    step.files = at(&step.files, index);
+    step.ended = Some(if !step.files.is_empty() {
+        Ended::Success
+    } else if from.iter().all(is_skipped) {
+        Ended::Skipped
+    } else {
+        let message = "None of the steps it could pick from made a file.";
+        step.error = Some(Refusal::new(Code::ProviderFailed, message));
+        Ended::Failure
     });
-    let chosen = candidates.clone().find_map(|(candidate, at)| {
-        let files = &candidate.filter(|step| step.ended == Some(Ended::Success))?.files;
-        let files = match at {
-            Some(at) => files.get(at).map(|file| vec![*file])?,
-            None => files.clone(),
-        };
-        (!files.is_empty()).then_some(files)
-    });
-    match chosen {
-        Some(files) => {
-            step.files = match index {
-                Some(index) => files.get(index).map(|file| vec![*file]).unwrap_or_default(),
-                None => files,
-            };
-            step.ended = Some(Ended::Success);
-        }
-        None if candidates.clone().all(|(candidate, _)| {
-            candidate.is_none_or(|candidate| candidate.ended == Some(Ended::Skipped))
-        }) =>
-        {
-            step.ended = Some(Ended::Skipped);
-        }
-        None => {
-            step.error =
-                Some(Refusal::new(Code::ProviderFailed, "None of the steps it could pick from made a file."));
-            step.ended = Some(Ended::Failure);
-        }
+}
+
+/// One of several files, or all.
+fn at<'a>(files: &[&'a AssetId], index: Option<usize>) -> Vec<&'a AssetId> {
+    match index {
+        Some(index) => files.get(index).copied().into_iter().collect(),
+        None => files.to_vec(),
     }
 }
 
@@ -148,7 +149,7 @@ fn file(reference: &FileRef, steps: &[Step<'_>]) -> Option<AssetId> {
         FileRef::Asset(id) => Some(id.clone()),
         FileRef::Output { step, index } => {
             let step = steps.get(*step)?;
-            Some(step.files.get(index.unwrap_or(0))?.asset_id.clone())
+            step.files.get(index.unwrap_or(0)).map(|id| (*id).clone())
         }
     }
 }
@@ -243,11 +244,11 @@ fn named(step: &Step<'_>) -> Refusal {
 }
 
 /// The files of one output of a workflow.
-pub fn output<'a>(reference: &FileRef, steps: &[Step<'a>]) -> Vec<&'a Asset> {
-    let FileRef::Output { step, index } = reference else { return Vec::new() };
-    let Some(step) = steps.get(*step) else { return Vec::new() };
-    match index {
-        Some(index) => step.files.get(*index).copied().into_iter().collect(),
-        None => step.files.clone(),
+pub fn output<'a>(reference: &'a FileRef, steps: &[Step<'a>]) -> Vec<&'a AssetId> {
+    match reference {
+        FileRef::Asset(id) => vec![id],
+        FileRef::Output { step, index } => {
+            steps.get(*step).map_or_else(Vec::new, |step| at(&step.files, *index))
+        }
     }
 }

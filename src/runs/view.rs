@@ -135,7 +135,7 @@ impl Flow {
 
 fn flow(record: &Record, plan: &Plan) -> Flow {
     let steps = steps::steps(plan, &record.items);
-    let ids = |files: &[&Asset]| files.iter().map(|file| file.asset_id.clone()).collect::<Vec<_>>();
+    let ids = |files: &[&AssetId]| files.iter().map(|id| (*id).clone()).collect::<Vec<_>>();
     let is_over = !matches!(record.state.stage, Stage::Reserving | Stage::Running);
     Flow {
         workflow_id: plan.workflow_id.clone(),

@@ -3,8 +3,11 @@
 
 use super::assets::{self, AssetView, ErrorView};
 use super::content::{Answer, Content};
+use super::workflows::Loaded;
 use super::{Context, Fault};
 use crate::error::{Code, Refusal};
+use crate::id::RunId;
+use crate::models::parameter::shorten;
 use crate::platform::Platform;
 use crate::runs::view::{Flow, StepStatus};
 use crate::runs::{self, Shown, View};
@@ -211,4 +214,21 @@ pub async fn answer<P: Platform>(
     let mut more: Vec<Content> = assets::sheet(context, view).await?.into_iter().collect();
     more.extend(shown.assets.iter().map(AssetView::link));
     Ok(Answer::new(shown.text(), shown).and(more))
+}
+
+/// An archived workflow is run only by somebody who names a version.
+pub fn check_runnable(loaded: &Loaded, version: Option<u32>) -> Result<(), Refusal> {
+    let archived = loaded.definition.as_ref().is_some_and(|found| found.archived_at.is_some());
+    if archived && version.is_none() {
+        let refusal = Refusal::new(Code::WorkflowNotFound, "This workflow is archived.");
+        return Err(refusal.next("Restore it with update_workflow, or name the version to run."));
+    }
+    Ok(())
+}
+
+pub fn run_id(text: &str) -> Result<RunId, Refusal> {
+    RunId::parse(text).ok_or_else(|| {
+        let shown = shorten(&text.into());
+        Refusal::invalid(format!("`run_id` must be a UUID, not {shown}.")).next(Code::RunNotFound.next_step())
+    })
 }

@@ -9,6 +9,7 @@ pub mod forge;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod schema;
 pub mod spend;
+pub mod workflows;
 pub mod workspaces;
 
 pub use content::{Answer, Begun, Content, ToolResult};
@@ -171,6 +172,7 @@ macro_rules! tools {
 tools! {
     get_instructions::GetInstructions,
     get_forge_instructions::GetForgeInstructions,
+    get_workflow_instructions::GetWorkflowInstructions,
     list_workspaces::ListWorkspaces,
     get_workspace::GetWorkspace,
     get_model_recommendations::GetModelRecommendations,
@@ -180,6 +182,15 @@ tools! {
     execute_forge::ExecuteForge,
     get_forge_run::GetForgeRun,
     cancel_forge_run::CancelForgeRun,
+    list_runs::ListRuns,
+    list_workflows::ListWorkflows,
+    get_workflow::GetWorkflow,
+    estimate_workflow_price::EstimateWorkflowPrice,
+    execute_workflow::ExecuteWorkflow,
+    get_workflow_run::GetWorkflowRun,
+    cancel_workflow_run::CancelWorkflowRun,
+    create_workflow::CreateWorkflow,
+    update_workflow::UpdateWorkflow,
 }
 
 pub fn entry(name: &str) -> Option<&'static Entry> {

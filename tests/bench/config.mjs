@@ -33,7 +33,7 @@ export const OURS = {
   r2Buckets: ["MEDIA"],
   // Requests by one caller in 60 seconds. Everybody here comes from one address, where wrangler.toml means one
   // person or one hosted client; so the limits are out of reach, while asking for each costs what it costs.
-  rateLimits: { REGISTER_BUDGET: 1e6, AUTHORIZE_BUDGET: 1e6, TOKEN_BUDGET: 1e6, SIGN_IN_BUDGET: 1e6 },
+  rateLimits: { REGISTER_BUDGET: 1e6, AUTHORIZE_BUDGET: 1e6, TOKEN_BUDGET: 1e6, SIGN_IN_BUDGET: 1e6, REQUEST_BUDGET: 1e6 },
   mcpPath: "/mcp",
   healthPath: "/health",
   tokenPath: "/api/v1/operator/tokens",
@@ -45,6 +45,9 @@ export const oursText = () => ({
   GATEWAY_SECRET: secret(),
   OPERATOR_KEY: secret(),
   PUBLIC_URL: "",
+  // One token makes all the calls: counted as ever, with the headers of it, but never too many.
+  RATE_LIMIT_PERSONAL: "1000000000",
+  RATE_LIMIT_OAUTH: "1000000000",
 });
 
 // The peers, built with `wrangler deploy --dry-run --minify` from peers/.
@@ -87,6 +90,20 @@ export const RACES = [
   ["refresh", 50, 5],
   ["redeem", 50, 5],
 ];
+
+// The cost of runs: so many people, together in one workspace or each in their own; so many generations at once; how long
+// a list is read in pages, how many of the first and last of which are timed.
+export const RUNS_LOAD = {
+  people: 100,
+  atOnce: 32,
+  executes: 2000,
+  quickExecutes: 300,
+  warmUp: 400,
+  listed: 10_000,
+  pageLimit: 100,
+  pagesTimed: 20,
+  filters: { "all runs": {}, "failed runs": { status: "failed" }, "complete runs (none)": { status: "complete" } },
+};
 
 export const LEGACY = "2025-06-18";
 export const MODERN = "2026-07-28";

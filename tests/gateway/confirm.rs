@@ -331,7 +331,7 @@ fn two_answers_at_once_pay_once() {
 fn a_kill_during_the_accepted_call_does_not_charge_twice() {
     let mut charged = 0;
     for points in 0..60 {
-        let memory = Memory::new();
+        let memory = Memory::with(points, &[]);
         let ada = ada(&memory);
         let state = asked(&call(&ada, json!({})));
         let mut params = answered(&state, yes());
@@ -391,4 +391,27 @@ fn the_modern_era_remembers_no_capability() {
     let ada = ada(&memory);
     asked(&call(&ada, json!({})));
     run_id(&call(&ada, json!({ "_meta": { META_CAPABILITIES: {} } })));
+}
+
+#[test]
+fn a_workflow_is_asked_about_at_the_most_it_can_cost() {
+    let memory = Memory::new();
+    let ada = ada(&memory);
+    let arguments =
+        json!({ "workflow_id": "icon-set", "inputs": { "subjects": ["a", "b", "c"], "size": 64 } });
+    let ask = |more: Value| {
+        let mut params = more;
+        params["name"] = "execute_workflow".into();
+        params["arguments"] = arguments.clone();
+        ada.request("tools/call", params)
+    };
+    let first = ask(json!({}));
+    let state = asked(&first);
+    let question = first.result()["inputRequests"]["confirm_price"]["params"]["message"].clone();
+    assert!(question.as_str().unwrap().starts_with("icon-set will cost "), "{question}");
+    let run = ask(answered(&state, yes())).result()["structuredContent"]["run_id"].clone();
+    memory.elapse(60);
+    let again = ask(answered(&state, yes())).result()["structuredContent"].clone();
+    assert_eq!((&again["run_id"], &again["status"]), (&run, &json!("success")));
+    assert_eq!(ada.units()[1], 0.0);
 }

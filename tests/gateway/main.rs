@@ -11,3 +11,4 @@ mod sessions;
 mod support;
 mod tasks;
 mod upgrade;
+mod workflows;

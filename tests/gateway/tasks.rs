@@ -3,15 +3,10 @@
 
 use crate::support::client::operate;
 use crate::support::{Answer, Client, Fault, Memory};
+use crate::workflows::create;
 use atelier::error::{Code, Refusal};
-use atelier::id::{PersonId, RunId, WorkspaceId};
 use atelier::mcp::era::Era;
-use atelier::models::Generation;
 use atelier::platform::Platform;
-use atelier::runs::{self, Job, Started, Work};
-use atelier::units::{Allowance, Units};
-use atelier::workflows::{self, FileRef, Plan, PlannedOutput, PlannedRun, PlannedStep};
-use atelier::workspace::{Consent, Terms};
 use futures::future::join;
 use serde_json::{Value, json};
 
@@ -304,7 +299,7 @@ fn the_same_call_twice_at_once_is_one_task_and_two_calls_are_two() {
 fn a_kill_during_the_call_leaves_a_task_or_nothing() {
     let mut kept = 0;
     for points in 0..60 {
-        let memory = Memory::new();
+        let memory = Memory::with(points, &[]);
         let ada = ada(&memory, 5.0);
         memory.state(|state| state.kill_after = Some(points));
         let answer = memory.attempt(memory.send(ada.tool("execute_forge", &picture("a cat"))));
@@ -363,68 +358,28 @@ fn without_links(mut task: Value) -> Value {
     task
 }
 
-/// One step with one picture; its run is what execute_workflow would begin.
-fn begin_workflow(client: &Client, prompt: &str) -> String {
-    let memory = &client.memory;
-    let generation = Generation {
-        model_id: "offline-image".into(),
-        prompt: prompt.into(),
-        negative_prompt: String::new(),
-        batch_size: 1,
-        seed: 1,
-        options: json!({ "width": 64, "height": 64 }).as_object().unwrap().clone(),
-        guidance: Vec::new(),
-        mask: None,
-        post: Default::default(),
-    };
-    let run = PlannedRun { generation, files: Vec::new(), price: Units::whole(1) };
-    let step = PlannedStep {
-        id: "draw".into(),
-        title: "Draw".into(),
-        needs: Vec::new(),
-        when: None,
-        optional: false,
-        retries: 0,
-        work: workflows::Work::Runs(vec![run]),
-    };
-    let output = PlannedOutput { name: "drawing".into(), from: FileRef::Output { step: 0, index: Some(0) } };
-    let plan = Plan {
-        workflow_id: "drawing".into(),
-        version: 1,
-        name: "Drawing".into(),
-        steps: vec![step],
-        outputs: vec![output],
-        ..Plan::default()
-    };
-    let job = Job {
-        run_id: RunId::mint(memory.now(), &memory.random()),
-        workspace_id: WorkspaceId::parse(&client.workspace_id).unwrap(),
-        person: PersonId::of(&client.person),
-        work: Work::Workflow(plan),
-        reserved: Units::whole(1),
-        session_name: None,
-        created_at: memory.now(),
-    };
-    let terms = Terms {
-        arguments: prompt.into(),
-        idempotency_key: None,
-        token_id: client.token_id.clone(),
-        request_id: "r".into(),
-        allowance: Allowance::default(),
-        consent: Consent::CannotAsk,
-        agreement: None,
-    };
-    match memory.run(runs::start(memory, job, terms)).unwrap().unwrap() {
-        Started::Run { view, .. } => view.run_id.to_string(),
-        Started::Confirm { .. } => panic!("nobody was to be asked"),
-    }
+/// One step with one picture.
+fn drawing(prompt: &str) -> Value {
+    let parameters = json!({ "prompt": prompt, "width": 64, "height": 64 });
+    json!({
+        "format": 1,
+        "name": "Drawing",
+        "steps": [{ "id": "draw", "type": "model", "model_id": "offline-image", "parameters": parameters }],
+        "outputs": [{ "name": "drawing", "from": "{{steps.draw.files}}" }],
+    })
 }
 
 #[test]
 fn a_workflow_is_a_task_too() {
     let memory = Memory::new();
     let ada = ada(&memory, 5.0);
-    let (good, bad) = (begin_workflow(&ada, "offline:slow=4"), begin_workflow(&ada, "offline:fail"));
+    let [good, bad] = ["offline:slow=4", "offline:fail"].map(|prompt| {
+        let workflow = create(&ada, &drawing(prompt));
+        let call = ada.tool("execute_workflow", &json!({ "workflow_id": workflow }));
+        let task = memory.answer(call).result();
+        assert_eq!(task["resultType"], "task", "{task}");
+        id(&task)
+    });
     let working = get(&ada, &good);
     assert_eq!((&working["status"], &working["pollIntervalMs"]), (&json!("working"), &json!(3000)));
     let words = working["statusMessage"].as_str().unwrap();

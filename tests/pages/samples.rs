@@ -1,6 +1,7 @@
 //! Views filled with what real people, and people who mean harm, would put into them.
 
 use atelier::html::account::{self, Account, App};
+use atelier::html::allowance::Typed;
 use atelier::html::check::{self, Check, CheckRow, CheckState};
 use atelier::html::consent::{self, Consent, WorkspaceChoice};
 use atelier::html::home::{self, Home};
@@ -13,6 +14,7 @@ use atelier::html::tokens::{self, MadeToken, Token, TokenForm, TokenState, Token
 use atelier::html::workspaces::{self, Member, OpenInvitation, Role, Workspace, WorkspaceRow, Workspaces};
 use atelier::html::{Nav, Notice, Section, Tone};
 use atelier::oauth::Scope;
+use atelier::units::{Allowance, Units};
 
 pub const HOSTILE: &str = "\"><script>alert('1')</script><b onmouseover=\"x\">&amp;";
 const URL: &str = "https://media.example.com/mcp";
@@ -100,6 +102,7 @@ pub fn hostile() -> Vec<(&'static str, String)> {
     tokens.tokens.iter_mut().for_each(|token| (token.name, token.workspace) = (s(HOSTILE), Some(s(HOSTILE))));
     tokens.made = Some(MadeToken { name: s(HOSTILE), token: s(HOSTILE) });
     tokens.form.name = s(HOSTILE);
+    tokens.form.allowance = Typed { per_day: s(HOSTILE), per_month: s(HOSTILE) };
     tokens.form.workspaces = vec![Named { id: s(HOSTILE), name: s(HOSTILE) }];
     let mut workspace = one_workspace(Role::Owner);
     workspace.name = s(HOSTILE);
@@ -264,8 +267,17 @@ fn connected() -> Vec<App> {
         connected_at: s("12 March 2026"),
         last_used: (index % 5 != 4).then(|| s("Today, 14:02 UTC")),
         is_loopback: index == 2,
+        allowance: limits(index),
     };
     names.iter().enumerate().map(app).collect()
+}
+
+/// None, one or both.
+fn limits(index: usize) -> Allowance {
+    Allowance {
+        per_day: (index % 3 != 1).then_some(Units::whole(50)),
+        per_month: index.is_multiple_of(3).then_some(Units::thousandths(12_480_500)),
+    }
 }
 
 fn token(index: usize, name: &str, state: TokenState) -> Token {
@@ -279,6 +291,7 @@ fn token(index: usize, name: &str, state: TokenState) -> Token {
         expires_at: (index != 1).then(|| s("10 June 2026")),
         last_used: (index == 0).then(|| s("Yesterday, 09:41 UTC")),
         state,
+        allowance: limits(index),
     }
 }
 
@@ -297,6 +310,7 @@ fn all_tokens() -> Tokens {
         form: TokenForm {
             problem: Some(s("Give the token a name.")),
             preset: s("custom"),
+            allowance: Typed { per_day: s("fifty"), per_month: s("500") },
             workspaces: vec![named("w1", "Studio"), named("w2", "Spring campaign")],
             scopes: every_scope(),
             ..TokenForm::default()

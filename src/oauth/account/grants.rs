@@ -10,7 +10,7 @@
 //! older is a replay: the family is revoked. No refresh token is stored: it is a tag over the grant, the generation and a
 //! random seed of the row, so that neither the database nor the gateway's secret alone makes one.
 
-use super::{Grant, Reply, optional_time, optional_workspace, scopes, used};
+use super::{Grant, Reply, allowance, optional_time, optional_workspace, scopes, used};
 use crate::crypto::{self, Signer};
 use crate::id::{GrantId, WorkspaceId};
 use crate::oauth::opaque::SECRET_BYTES;
@@ -108,6 +108,7 @@ pub struct GrantRow {
     pub workspace_id: Option<WorkspaceId>,
     pub created_at: Timestamp,
     pub last_used_at: Option<Timestamp>,
+    pub allowance: Allowance,
 }
 
 pub fn create_table(sql: &impl Sql) -> Result<(), SqlError> {
@@ -117,7 +118,8 @@ pub fn create_table(sql: &impl Sql) -> Result<(), SqlError> {
             is_loopback INTEGER NOT NULL, redirect_uri TEXT NOT NULL, resource TEXT NOT NULL, scopes TEXT NOT NULL,
             workspace_id TEXT NOT NULL, must_authenticate INTEGER NOT NULL, code_hash TEXT NOT NULL, code_challenge TEXT NOT NULL,
             code_expires_at INTEGER NOT NULL, code_used_at INTEGER, seed TEXT NOT NULL,
-            generation INTEGER NOT NULL DEFAULT 0, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, revoked_at INTEGER)",
+            generation INTEGER NOT NULL DEFAULT 0, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, revoked_at INTEGER,
+            units_per_day INTEGER, units_per_month INTEGER)",
         &[],
     )?;
     // When a generation was first used, kept for the grace only.
@@ -139,10 +141,14 @@ pub fn authorize(sql: &impl Sql, now: Timestamp, grant: NewGrant) -> Result<Repl
         return Ok(Reply::Mismatch("You do not belong to that workspace.".into()));
     }
     prune(sql, now)?;
+    // An app that connects again may not spend more than the person has allowed it.
+    let earlier = last(sql, now, &grant.client_id, &grant.redirect_uri)?;
+    let allowance = earlier.map(|earlier| earlier.allowance).unwrap_or_default();
     sql.query(
         "INSERT INTO grants (grant_id, client_id, client_name, client_host, is_loopback, redirect_uri, resource, scopes,
-            workspace_id, must_authenticate, code_hash, code_challenge, code_expires_at, seed, created_at, expires_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            workspace_id, must_authenticate, code_hash, code_challenge, code_expires_at, seed, created_at, expires_at,
+            units_per_day, units_per_month)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         &[
             grant.grant_id.as_str().into(),
             grant.client_id.into(),
@@ -160,6 +166,8 @@ pub fn authorize(sql: &impl Sql, now: Timestamp, grant: NewGrant) -> Result<Repl
             grant.seed.into(),
             now.into(),
             now.plus_seconds(IDLE_SECONDS).into(),
+            allowance.per_day.into(),
+            allowance.per_month.into(),
         ],
     )?;
     Ok(Reply::Done)
@@ -335,7 +343,8 @@ fn signed(grant_id: &GrantId, seed: &str, generation: u32) -> Vec<u8> {
 
 pub fn verify(sql: &impl Sql, now: Timestamp, grant_id: &GrantId) -> Result<Reply, SqlError> {
     let row = sql.first(
-        "SELECT scopes, workspace_id, expires_at, revoked_at FROM grants WHERE grant_id = ? AND code_used_at IS NOT NULL",
+        "SELECT scopes, workspace_id, expires_at, revoked_at, units_per_day, units_per_month
+         FROM grants WHERE grant_id = ? AND code_used_at IS NOT NULL",
         &[grant_id.as_str().into()],
     )?;
     let Some(row) = row else { return Ok(Reply::Unknown) };
@@ -352,7 +361,7 @@ pub fn verify(sql: &impl Sql, now: Timestamp, grant_id: &GrantId) -> Result<Repl
         scopes: scopes(&row, 0)?,
         workspace_id,
         expires_at: Some(expires_at),
-        allowance: Allowance::default(),
+        allowance: allowance(&row, 4)?,
     }))
 }
 
@@ -375,7 +384,8 @@ pub fn revoke_all(sql: &impl Sql, now: Timestamp) -> Result<(), SqlError> {
     Ok(())
 }
 
-const COLUMNS: &str = "grant_id, client_id, client_name, client_host, is_loopback, redirect_uri, scopes, workspace_id, created_at, at";
+const COLUMNS: &str = "grant_id, client_id, client_name, client_host, is_loopback, redirect_uri, scopes, workspace_id, created_at, at,
+    units_per_day, units_per_month";
 const LIVING: &str = "revoked_at IS NULL AND expires_at > ?1 AND code_used_at IS NOT NULL";
 
 /// Those that live, newest first.
@@ -414,6 +424,7 @@ fn grant(row: &Row) -> Result<GrantRow, SqlError> {
         workspace_id: optional_workspace(row, 7)?,
         created_at: Timestamp(row.integer(8)?),
         last_used_at: row.optional_integer(9)?.map(Timestamp),
+        allowance: allowance(row, 10)?,
     })
 }
 

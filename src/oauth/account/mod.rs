@@ -20,7 +20,7 @@ use crate::id::{GrantId, InvitationId, TokenId, WorkspaceId};
 use crate::platform::{Entity, Platform, Storage, Unavailable};
 use crate::sql::{Row, Sql, SqlError};
 use crate::time::Timestamp;
-use crate::units::Allowance;
+use crate::units::{Allowance, Units};
 pub use grants::{GrantRow, NewGrant, Redeemed, Redemption, Refreshed, Refreshing};
 pub use people::{Invitation, Profile};
 use serde::{Deserialize, Serialize};
@@ -90,6 +90,19 @@ pub enum Command {
         client_id: Option<String>,
     },
     Grants,
+    /// What a token or an authorization may spend from its next spending on.
+    SetAllowance {
+        id: CredentialId,
+        allowance: Allowance,
+    },
+}
+
+/// What a person may set the allowance of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialId {
+    Token(TokenId),
+    Grant(GrantId),
 }
 
 /// A person as the consent page meets them.
@@ -196,6 +209,7 @@ fn apply(sql: &impl Sql, now: Timestamp, command: Command) -> Result<Reply, SqlE
             grants::revoke(sql, now, &grant_id, client_id.as_deref())
         }
         Command::Grants => grants::list(sql, now).map(Reply::Grants),
+        Command::SetAllowance { id, allowance } => set_allowance(sql, &id, allowance),
         Command::Redeem(_) | Command::Refresh(_) => Ok(Reply::Unknown),
     })
 }
@@ -216,28 +230,54 @@ fn makes(command: &Command) -> bool {
 
 /// Questions about a person nobody made must not leave a database behind.
 fn with_tables(sql: &impl Sql, then: impl FnOnce() -> Result<Reply, SqlError>) -> Result<Reply, SqlError> {
-    if !sql.has_table("uses")? {
+    if !is_current(sql)? {
         if !sql.has_table("tokens")? {
             return Ok(Reply::Unknown);
         }
-        // Written by the version before there was sign-in.
+        // Written by an earlier version.
         create_tables(sql)?;
     }
     then()
 }
 
+/// The column that came last.
+fn is_current(sql: &impl Sql) -> Result<bool, SqlError> {
+    sql.has_column("grants", "units_per_month")
+}
+
 fn create_tables(sql: &impl Sql) -> Result<(), SqlError> {
-    if sql.has_table("uses")? {
+    if is_current(sql)? {
         return Ok(());
     }
-    if sql.has_table("memberships")? {
-        sql.query("ALTER TABLE memberships ADD COLUMN left_at INTEGER", &[])?;
+    // What a table of an earlier version lacks: before there was sign-in, before tokens had limits.
+    for (table, column) in [
+        ("memberships", "left_at"),
+        ("tokens", "units_per_day"),
+        ("tokens", "units_per_month"),
+        ("grants", "units_per_day"),
+        ("grants", "units_per_month"),
+    ] {
+        if sql.has_table(table)? && !sql.has_column(table, column)? {
+            sql.query(&format!("ALTER TABLE {table} ADD COLUMN {column} INTEGER"), &[])?;
+        }
     }
     tokens::create_table(sql)?;
     people::create_tables(sql)?;
     grants::create_table(sql)?;
     sql.query("CREATE TABLE IF NOT EXISTS uses (id TEXT PRIMARY KEY, at INTEGER NOT NULL)", &[])?;
     Ok(())
+}
+
+fn set_allowance(sql: &impl Sql, id: &CredentialId, allowance: Allowance) -> Result<Reply, SqlError> {
+    let (table, key, id) = match id {
+        CredentialId::Token(id) => ("tokens", "token_id", id.as_str()),
+        CredentialId::Grant(id) => ("grants", "grant_id", id.as_str()),
+    };
+    let statement = format!(
+        "UPDATE {table} SET units_per_day = ?, units_per_month = ? WHERE {key} = ? AND revoked_at IS NULL RETURNING {key}"
+    );
+    let found = sql.first(&statement, &[allowance.per_day.into(), allowance.per_month.into(), id.into()])?;
+    Ok(if found.is_some() { Reply::Done } else { Reply::Unknown })
 }
 
 /// A token or grant was seen.
@@ -256,6 +296,12 @@ fn scopes(row: &Row, column: usize) -> Result<Scopes, SqlError> {
 
 fn optional_workspace(row: &Row, column: usize) -> Result<Option<WorkspaceId>, SqlError> {
     Ok(row.optional_text(column)?.and_then(|id| WorkspaceId::parse(&id)))
+}
+
+/// Two columns: a day, a month.
+fn allowance(row: &Row, column: usize) -> Result<Allowance, SqlError> {
+    let units = |column| Ok(row.optional_integer(column)?.map(Units::thousandths));
+    Ok(Allowance { per_day: units(column)?, per_month: units(column + 1)? })
 }
 
 fn optional_time(row: &Row, column: usize) -> Result<Option<Timestamp>, SqlError> {

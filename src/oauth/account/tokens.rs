@@ -1,6 +1,6 @@
 //! Personal access tokens of one person: issued, verified, listed, revoked. Not for: their string form (`opaque`).
 
-use super::{Grant, Reply, optional_time, optional_workspace, scopes, used};
+use super::{Grant, Reply, allowance, optional_time, optional_workspace, scopes, used};
 use crate::crypto;
 use crate::id::{TokenId, WorkspaceId};
 use crate::oauth::scope::Scopes;
@@ -20,6 +20,7 @@ pub struct NewToken {
     pub scopes: Scopes,
     pub workspace_id: Option<WorkspaceId>,
     pub expires_at: Option<Timestamp>,
+    pub allowance: Allowance,
 }
 
 /// A token as its owner sees it.
@@ -33,13 +34,15 @@ pub struct TokenRow {
     pub expires_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,
     pub last_used_at: Option<Timestamp>,
+    pub allowance: Allowance,
 }
 
 pub fn create_table(sql: &impl Sql) -> Result<(), SqlError> {
     sql.query(
         "CREATE TABLE IF NOT EXISTS tokens (
             token_id TEXT PRIMARY KEY, hash TEXT NOT NULL, name TEXT NOT NULL, scopes TEXT NOT NULL,
-            workspace_id TEXT, created_at INTEGER NOT NULL, expires_at INTEGER, revoked_at INTEGER)",
+            workspace_id TEXT, created_at INTEGER NOT NULL, expires_at INTEGER, revoked_at INTEGER,
+            units_per_day INTEGER, units_per_month INTEGER)",
         &[],
     )?;
     Ok(())
@@ -55,7 +58,8 @@ pub fn issue(sql: &impl Sql, now: Timestamp, token: NewToken) -> Result<Reply, S
         return Ok(Reply::Mismatch(why));
     }
     sql.query(
-        "INSERT INTO tokens (token_id, hash, name, scopes, workspace_id, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO tokens (token_id, hash, name, scopes, workspace_id, created_at, expires_at, units_per_day, units_per_month)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         &[
             token.token_id.as_str().into(),
             token.hash.into(),
@@ -64,6 +68,8 @@ pub fn issue(sql: &impl Sql, now: Timestamp, token: NewToken) -> Result<Reply, S
             token.workspace_id.map(|id| id.to_string()).into(),
             now.into(),
             token.expires_at.into(),
+            token.allowance.per_day.into(),
+            token.allowance.per_month.into(),
         ],
     )?;
     Ok(Reply::Done)
@@ -71,7 +77,8 @@ pub fn issue(sql: &impl Sql, now: Timestamp, token: NewToken) -> Result<Reply, S
 
 pub fn verify(sql: &impl Sql, now: Timestamp, token_id: &TokenId, hash: &str) -> Result<Reply, SqlError> {
     let statement =
-        "SELECT hash, scopes, workspace_id, expires_at, revoked_at FROM tokens WHERE token_id = ?";
+        "SELECT hash, scopes, workspace_id, expires_at, revoked_at, units_per_day, units_per_month
+         FROM tokens WHERE token_id = ?";
     let Some(row) = sql.first(statement, &[token_id.as_str().into()])? else { return Ok(Reply::Unknown) };
     if !crypto::same(row.text(0)?.as_bytes(), hash.as_bytes()) {
         return Ok(Reply::Unknown);
@@ -88,7 +95,7 @@ pub fn verify(sql: &impl Sql, now: Timestamp, token_id: &TokenId, hash: &str) ->
         scopes: scopes(&row, 1)?,
         workspace_id: optional_workspace(&row, 2)?,
         expires_at,
-        allowance: Allowance::default(),
+        allowance: allowance(&row, 5)?,
     }))
 }
 
@@ -102,7 +109,7 @@ pub fn revoke(sql: &impl Sql, now: Timestamp, token_id: &TokenId) -> Result<Repl
 /// Newest first.
 pub fn list(sql: &impl Sql) -> Result<Vec<TokenRow>, SqlError> {
     let rows = sql.query(
-        "SELECT token_id, name, scopes, workspace_id, created_at, expires_at, revoked_at, at
+        "SELECT token_id, name, scopes, workspace_id, created_at, expires_at, revoked_at, at, units_per_day, units_per_month
          FROM tokens LEFT JOIN uses ON id = token_id ORDER BY token_id DESC LIMIT 200",
         &[],
     )?;
@@ -120,5 +127,6 @@ fn token(row: &Row) -> Result<TokenRow, SqlError> {
         expires_at: optional_time(row, 5)?,
         revoked_at: optional_time(row, 6)?,
         last_used_at: optional_time(row, 7)?,
+        allowance: allowance(row, 8)?,
     })
 }

@@ -3,6 +3,7 @@
 //! Not for: single functions, which have their tests beside them in `src/oauth`.
 
 mod account;
+mod allowance;
 mod codes;
 mod connecting;
 mod consent;
@@ -10,6 +11,7 @@ mod documents;
 mod keys;
 mod limits;
 mod races;
+mod rate;
 mod redirects;
 mod registration;
 mod sign_in;

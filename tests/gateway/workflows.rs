@@ -1,0 +1,90 @@
+//! Workflows through the front door: the built-in ones, definitions of a workspace, branches, failures, money.
+//! Not for: what a document may say (`src/workflows/tests`), chance and kills (`money/game`).
+
+use crate::support::{Client, Memory};
+use serde_json::{Value, json};
+
+/// Starts a workflow: its run id.
+pub fn begin(client: &Client, workflow_id: &str, inputs: Value) -> String {
+    let arguments = json!({ "workflow_id": workflow_id, "inputs": inputs });
+    let result = client.call("execute_workflow", &arguments);
+    result["structuredContent"]["run_id"].as_str().unwrap().to_owned()
+}
+
+/// Waits for the end of a workflow's run: its last structured answer.
+pub fn end(client: &Client, run_id: &str) -> Value {
+    for _ in 0..90 {
+        let result = client.call("get_workflow_run", &json!({ "run_id": run_id, "wait_seconds": 45 }));
+        let status = result["structuredContent"]["status"].as_str().unwrap().to_owned();
+        if !["pending", "running"].contains(&status.as_str()) {
+            return result["structuredContent"].clone();
+        }
+    }
+    panic!("{run_id} does not end");
+}
+
+pub fn create(client: &Client, document: &Value) -> String {
+    let made = client.call("create_workflow", &json!({ "document": document }));
+    made["structuredContent"]["workflow_id"].as_str().unwrap().to_owned()
+}
+
+/// A picture in the workspace: its asset id.
+pub fn picture(client: &Client, prompt: &str) -> String {
+    let id =
+        client.start(&json!({ "model_id": "offline-image", "prompt": prompt, "width": 64, "height": 64 }));
+    client.run_to_end(&id)["structuredContent"]["assets"][0]["asset_id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn every_built_in_workflow_runs_and_costs_what_was_estimated() {
+    let memory = Memory::new();
+    let ada = Client::new(&memory, "ada", 500.0);
+    let photo = picture(&ada, "a red teapot on a white background");
+    let wishes = [
+        ("product-shot", json!({ "photo": photo }), 2),
+        ("icon-set", json!({ "subjects": ["a sword", "a shield", "a potion"] }), 3),
+        ("picture-to-3d", json!({ "picture": photo }), 1),
+        ("picture-to-3d", json!({ "subject": "a chest" }), 1),
+        ("narrated-clip", json!({ "script": "A boat sails. Rain falls. The sun is back." }), 1),
+        ("storyboard", json!({}), 1),
+        ("game-prop", json!({}), 1),
+    ];
+    let listed = ada.call("list_workflows", &json!({}))["structuredContent"]["items"].clone();
+    for (id, inputs, least_files) in wishes {
+        let inputs = complete(&listed, id, inputs);
+        let arguments = json!({ "workflow_id": id, "inputs": inputs });
+        let estimate = ada.call("estimate_workflow_price", &arguments)["structuredContent"].clone();
+        let before = ada.units();
+        let end = end(&ada, &begin(&ada, id, inputs));
+        assert_eq!(end["status"], "success", "{id}: {end}");
+        let files = end["assets"].as_array().unwrap().len();
+        assert!(files >= least_files, "{id}: {files} files");
+        let charged = end["price_creative_units"].as_f64().unwrap();
+        let (least, most) =
+            (&estimate["least_price_creative_units"], &estimate["estimated_price_creative_units"]);
+        assert!(
+            charged <= most.as_f64().unwrap() && charged >= least.as_f64().unwrap(),
+            "{id}: {charged} {estimate}"
+        );
+        let after = ada.units();
+        assert_eq!((after[0], after[1]), (before[0] - charged, 0.0), "{id}");
+        println!("{id}: {files} files for {charged}");
+    }
+}
+
+/// What the test did not give of the required inputs, by their types.
+fn complete(listed: &Value, id: &str, inputs: Value) -> Value {
+    let mut inputs = inputs;
+    let spec = listed.as_array().unwrap().iter().find(|item| item["workflow_id"] == id).expect(id);
+    for input in spec["inputs"].as_array().unwrap() {
+        let name = input["name"].as_str().unwrap();
+        if input["required"] == true && inputs.get(name).is_none() {
+            inputs[name] = match input["type"].as_str().unwrap() {
+                "text" => json!("a green gem"),
+                "text_list" => json!(["a green gem", "a blue gem"]),
+                other => panic!("{id} needs {name}, a {other}"),
+            };
+        }
+    }
+    inputs
+}
