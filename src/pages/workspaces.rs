@@ -11,7 +11,7 @@ use crate::oauth::account::{self, Account, Invitation};
 use crate::platform::{Level, Platform};
 use crate::sign_in::arrive;
 use crate::units::Units;
-use crate::workspace::{self, Command, Invited, Member, Reply, Role};
+use crate::workspace::{self, Command, Grant, Invited, Member, Reply, Role};
 use serde_json::json;
 
 const DONE: &[(&str, &str)] = &[
@@ -232,7 +232,8 @@ pub async fn grant<P: Platform>(visit: &Visit<'_, P>, id: &str) -> Outcome<P::St
         )
     })?;
     let note = visit.form.get("note").unwrap_or_default().chars().take(MAX_NOTE_CHARS).collect();
-    ask(visit, &id, Command::GrantBy { actor: visit.actor(), amount, note }).await?;
+    let grant = Grant { actor: visit.actor(), amount, note, idempotency: None };
+    ask(visit, &id, Command::GrantBy(grant)).await?;
     visit.platform.log(Level::Info, "units.granted", json!({ "workspace_id": id, "creative_units": amount }));
     Ok(Response::see_other(format!("/account/workspaces/{id}?done=granted")))
 }

@@ -150,7 +150,7 @@ pub fn admit(sql: &impl Sql, now: Timestamp, admission: Admission) -> Result<Rep
     )?;
     if let Some(key) = terms.idempotency_key {
         let given = Idempotency { key, arguments: terms.arguments };
-        keys::keep(sql, now, &person, &given, run_id.as_str())?;
+        keys::keep(sql, now, person.as_str(), &given, run_id.as_str())?;
     }
     let details = json!({ "kind": kind, "of": subject, "reserved_creative_units": price });
     audit::append(sql, now, &actor, &Event::new("run.started", run_id.as_str(), details))?;
@@ -163,7 +163,7 @@ fn repeated(sql: &impl Sql, now: Timestamp, admission: &Admission) -> Result<Opt
     let Admission { person, terms, .. } = admission;
     if let Some(key) = terms.idempotency_key.clone() {
         let given = Idempotency { key, arguments: terms.arguments.clone() };
-        return Ok(match keys::find(sql, now, person, &given)? {
+        return Ok(match keys::find(sql, now, person.as_str(), &given)? {
             None => None,
             Some(Err(conflict)) => Some(conflict),
             Some(Ok(result)) => Some(Reply::Repeat { run_id: parse(&result)?, by_key: true }),

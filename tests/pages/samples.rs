@@ -13,7 +13,7 @@ use atelier::html::sign_in::{self, Choice, DevelopmentForm, SignIn};
 use atelier::html::tokens::{self, MadeToken, Token, TokenForm, TokenState, Tokens};
 use atelier::html::workspaces::{self, Member, OpenInvitation, Role, Workspace, WorkspaceRow, Workspaces};
 use atelier::html::{Nav, Notice, Section, Tone};
-use atelier::oauth::Scope;
+use atelier::oauth::{Scope, Scopes};
 use atelier::units::{Allowance, Units};
 
 pub const HOSTILE: &str = "\"><script>alert('1')</script><b onmouseover=\"x\">&amp;";
@@ -163,6 +163,10 @@ fn every_scope() -> Vec<ScopeChoice> {
     Scope::ALL.iter().filter_map(|scope| ScopeChoice::named(scope.as_str(), true)).collect()
 }
 
+fn every_scope_of_an_app() -> Vec<ScopeChoice> {
+    Scopes::for_apps().iter().filter_map(|scope| ScopeChoice::named(scope.as_str(), true)).collect()
+}
+
 fn choice(id: &str, name: &str, role: &str, balance: &str, selected: bool) -> WorkspaceChoice {
     WorkspaceChoice { id: s(id), name: s(name), role: s(role), balance: s(balance), selected }
 }
@@ -190,7 +194,7 @@ fn consent_claude() -> Consent {
             ),
             choice("w3", "סטודיו תל אביב", "Viewer", "0 Creative Units", false),
         ],
-        scopes: every_scope(),
+        scopes: every_scope_of_an_app(),
         remembered: false,
         problem: None,
     }
