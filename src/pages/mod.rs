@@ -10,6 +10,7 @@ pub mod apps;
 pub mod check;
 pub mod home;
 pub mod invitations;
+pub mod statement;
 pub mod tokens;
 pub mod workspaces;
 
@@ -103,7 +104,13 @@ async fn show<P: Platform>(visit: &Visit<'_, P>) -> Option<Outcome<P::Stream>> {
         "/account/workspaces" => workspaces::list(visit).await,
         "/account/check" => check::show(visit).await,
         _ => match (path.strip_prefix("/account/workspaces/"), path.strip_prefix("/invitations/")) {
-            (Some(id), _) => workspaces::show(visit, id).await,
+            (Some(rest), _) => match rest.split_once('/') {
+                None => workspaces::show(visit, rest).await,
+                Some((id, "statement")) => statement::show(visit, id).await,
+                Some((id, "statement.csv")) => statement::download(visit, id).await,
+                Some((id, "activity")) => statement::activity(visit, id).await,
+                Some(_) => return None,
+            },
             (_, Some(token)) => invitations::show(visit, token).await,
             _ => return None,
         },
@@ -127,6 +134,8 @@ async fn take<P: Platform>(visit: &Visit<'_, P>) -> Option<Outcome<P::Stream>> {
         _ => match (path.strip_prefix("/account/workspaces/"), path.strip_prefix("/invitations/")) {
             (Some(rest), _) => match rest.split_once('/')? {
                 (id, "members") => workspaces::change_member(visit, id).await,
+                (id, "members/allowance") => workspaces::limit_member(visit, id).await,
+                (id, "threshold") => workspaces::set_threshold(visit, id).await,
                 (id, "invitations") => workspaces::invite(visit, id).await,
                 (id, "invitations/withdraw") => workspaces::withdraw(visit, id).await,
                 (id, "grants") => workspaces::grant(visit, id).await,
