@@ -161,7 +161,7 @@ pub fn admit(sql: &impl Sql, now: Timestamp, admission: Admission) -> Result<Rep
     )?;
     if let Some(key) = terms.key() {
         let given = Idempotency { key, arguments: terms.arguments };
-        keys::keep(sql, now, &person, &given, run_id.as_str())?;
+        keys::keep(sql, now, person.as_str(), &given, run_id.as_str())?;
     }
     let details = json!({ "kind": kind, "of": subject, "reserved_creative_units": price });
     audit::append(sql, now, &actor, &Event::new("run.started", run_id.as_str(), details))?;
@@ -174,7 +174,7 @@ fn repeated(sql: &impl Sql, now: Timestamp, admission: &Admission) -> Result<Opt
     let Admission { person, terms, .. } = admission;
     let given = terms.key().map(|key| Idempotency { key, arguments: terms.arguments.clone() });
     if let Some(given) = &given {
-        match keys::find(sql, now, person, given)? {
+        match keys::find(sql, now, person.as_str(), given)? {
             Some(Err(conflict)) => return Ok(Some(conflict)),
             Some(Ok(result)) => {
                 return Ok(Some(Reply::Repeat { run_id: parse(&result)?, by_key: true }));

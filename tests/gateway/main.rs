@@ -7,6 +7,7 @@ mod money;
 mod oauth;
 mod outside;
 mod refusals;
+mod rest;
 mod sessions;
 mod support;
 mod tasks;
