@@ -158,6 +158,7 @@ impl<'a, P: Platform> Call<'a, P> {
             progress: &|_, _| {},
             allowance: Allowance::default(),
             consent: Consent::CannotAsk,
+            agreement: None,
         }
     }
 

@@ -77,7 +77,8 @@ pub fn save(sql: &impl Sql, now: Timestamp, save: Save) -> Result<Reply, SqlErro
             Some(Err(conflict)) => return Ok(conflict),
             Some(Ok(first)) => {
                 let id = WorkflowId::parse(&first).ok_or_else(|| SqlError(format!("`{first}` is no id")))?;
-                return found(sql, &id, None);
+                // As the first call answered: a change with the latest version, published or not.
+                return found(sql, &id, (!save.is_new).then_some(Wanted::Latest));
             }
         }
     }

@@ -349,7 +349,12 @@ fn administer(sql: &impl Sql, now: Timestamp, command: Command) -> Result<Reply,
         Command::Accept { actor, invitation_id, label } => {
             let event = Event::new("member.joined", actor.id.clone(), json!({ "label": label }));
             let Some(person) = actor.as_person() else { return Ok(refuse(unknown())) };
-            logged(sql, now, &actor, event, || members::accept(sql, now, &invitation_id, &person, &label))
+            let before = members::role_of(sql, &person)?;
+            let reply = members::accept(sql, now, &invitation_id, &person, &label)?;
+            if members::role_of(sql, &person)? != before {
+                audit::append(sql, now, &actor, &event)?;
+            }
+            Ok(reply)
         }
         Command::Withdraw { actor, invitation_id } => {
             let event = Event::new("member.invitation_withdrawn", invitation_id.as_str(), json!({}));
