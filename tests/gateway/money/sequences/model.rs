@@ -41,7 +41,7 @@ impl Outcome {
     pub fn of(reply: Option<Reply>) -> Self {
         match reply {
             None => Outcome::Fault,
-            Some(Reply::Done) => Outcome::Done,
+            Some(Reply::Done | Reply::Granted(_)) => Outcome::Done,
             Some(Reply::Admitted { balance }) => Outcome::Admitted { balance },
             Some(Reply::Repeat { run_id, by_key }) => Outcome::Repeat { run_id, by_key },
             Some(Reply::Confirm { above }) => Outcome::Confirm { above },
