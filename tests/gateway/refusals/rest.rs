@@ -69,7 +69,7 @@ fn who_may_not_read_or_change_a_workspace() {
 
 fn sample() -> Value {
     json!({
-        "format": 1, "name": "Fox", "steps": [{ "id": "draw", "model_id": "offline-image", "parameters": { "prompt": "x" } }],
+        "format": 1, "name": "Fox", "steps": [{ "id": "draw", "type": "model", "model_id": "offline-image", "parameters": { "prompt": "x" } }],
         "outputs": [{ "name": "picture", "from": "{{steps.draw.files}}" }],
     })
 }
