@@ -57,7 +57,7 @@ pub fn amount(units: f64) -> Result<Units, Refusal> {
     let size = Units::from_f64(units.abs()).filter(|size| *size != Units::ZERO);
     let size = size.ok_or_else(|| {
         Refusal::invalid(format!(
-            "`creative_units` must be a number of thousandths or more, up to {MAX_UNITS} either way, not {units}."
+            "`creative_units` must be from 0.001 to {MAX_UNITS}, or with a minus to take units away, not {units}."
         ))
     })?;
     Ok(if units < 0.0 { Units::ZERO - size } else { size })

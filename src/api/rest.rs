@@ -177,7 +177,8 @@ impl<'a, P: Platform> Call<'a, P> {
         };
         let text = if text.is_empty() { "{}" } else { text };
         serde_json::from_str(text).map_err(|fault| {
-            Refusal::invalid(format!("The body: {fault}.")).next("Correct it and send it again.")
+            Refusal::invalid(format!("The body: {}.", fault.to_string().replace("f64", "a number")))
+                .next("Correct it and send it again.")
         })
     }
 

@@ -126,24 +126,24 @@ pub(super) fn lines(key: &str, lines: &[Line]) -> Markup {
     let table = html! {
         thead {
             tr {
-                th scope="col" { "When" }
                 th scope="col" { "What" }
                 th.number scope="col" { "Units" }
                 th.number scope="col" { "Free after" }
                 th scope="col" { "Who" }
+                th scope="col" { "When" }
             }
         }
         tbody {
             @for line in lines {
                 tr {
-                    td.when { (line.at) }
                     th scope="row" {
                         (line.what)
                         @if !line.more.is_empty() { span.hint { (parts::clean(&line.more)) } }
                     }
                     td.number { (line.units) }
                     td.number { (line.balance) }
-                    td { (parts::name(&line.who)) }
+                    td.party { (parts::name(&line.who)) }
+                    td.when { (line.at) }
                 }
             }
         }
@@ -155,29 +155,29 @@ fn deeds(deeds: &[Deed]) -> Markup {
     let table = html! {
         thead {
             tr {
-                th scope="col" { "When" }
-                th scope="col" { "Who" }
                 th scope="col" { "What" }
+                th scope="col" { "Who" }
                 th scope="col" { "Details" }
+                th scope="col" { "When" }
             }
         }
         tbody {
             @for deed in deeds {
                 tr {
-                    td.when { (deed.at) }
-                    td {
-                        (parts::name(&deed.who))
-                        @if let Some(by) = &deed.by { span.hint { "with " (parts::clean(by)) } }
-                    }
                     th scope="row" {
                         (deed.what)
                         @if !deed.subject.is_empty() { span.hint { (parts::clean(&deed.subject)) } }
                     }
-                    td {
+                    td.party {
+                        (parts::name(&deed.who))
+                        @if let Some(by) = &deed.by { span.hint { "with " (parts::clean(by)) } }
+                    }
+                    td.details {
                         @for (name, value) in &deed.details {
                             span.detail { (parts::clean(name)) ": " (parts::name(value)) }
                         }
                     }
+                    td.when { (deed.at) }
                 }
             }
         }

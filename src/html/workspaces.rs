@@ -209,22 +209,22 @@ fn threshold(view: &Workspace, base: &str) -> Markup {
 fn grant(base: &str, csrf: &str, key: &str) -> Markup {
     let amount = html! {
         input #creative_units name="creative_units" autocomplete="off" maxlength="20" required
-            aria-describedby="creative_units-hint";
+            aria-describedby="grant-hint";
     };
     let note = html! {
         input #note name="note" maxlength="200" autocomplete="off" placeholder="Budget for March"
-            aria-describedby="note-hint";
+            aria-describedby="grant-hint";
     };
     parts::card(
         "grant",
         "Add or take away Creative Units",
         &html! {
-            p.hint { "Units are a budget of this gateway, not a payment. Each change stands in the statement with your name, for every member to read." }
+            p.hint #grant-hint { "With a minus, such as -20, free ones are taken away; that needs a reason. Units are a budget of this gateway, not a payment. Each change stands in the statement with your name, for every member to read." }
             form.in-line-form method="post" action={ (base) "/grants" } {
                 (parts::csrf(csrf))
                 (parts::hidden("idempotency_key", key))
-                (parts::field("creative_units", "Creative Units", Some("With a minus to take free ones away."), &amount))
-                (parts::field("note", "Reason", Some("Needed to take away."), &note))
+                (parts::field("creative_units", "Creative Units", None, &amount))
+                (parts::field("note", "Reason", None, &note))
                 (parts::button("Change"))
             }
         },

@@ -176,7 +176,7 @@ pub fn line(entry: Entry) -> Line {
         Kind::Grant => ("Added", signed("+")),
         Kind::Adjust => ("Taken away", format!("−{}", Units::ZERO - entry.amount)),
         Kind::Reserve => ("Set aside", signed("−")),
-        Kind::Settle => ("Spent of it", signed("")),
+        Kind::Settle => ("Spent", signed("")),
         Kind::Release => ("Given back", signed("+")),
     };
     Line {

@@ -31,7 +31,8 @@ pub fn grant(sql: &impl Sql, now: Timestamp, grant: Grant) -> Result<Reply, SqlE
     }
     let balance = ledger::totals(sql)?.balance;
     if balance + amount < Units::ZERO {
-        let message = format!("Only {} are free, so {amount} cannot be taken away.", balance.words());
+        let wanted = Units::ZERO - amount;
+        let message = format!("Only {} are free, so {wanted} cannot be taken away.", balance.words());
         let refusal = Refusal::invalid(message)
             .next("Take at most what is free; running work keeps what it set aside.");
         return Ok(refuse(refusal.details(json!({ "balance_creative_units": balance }))));

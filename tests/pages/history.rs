@@ -16,7 +16,7 @@ pub fn lines() -> Vec<Line> {
     let run = "Run 01934c2e-9d3f-7c41-8a55-2f4b8f8a1c11";
     let mut lines = vec![
         line("Given back", run, "+1.5", "12480.5", "The gateway"),
-        line("Spent of it", run, "2.5", "12479", "The gateway"),
+        line("Spent", run, "2.5", "12479", "The gateway"),
         line("Set aside", run, "−4", "12479", "ada.lovelace@example.com"),
         line(
             "Taken away",

@@ -69,7 +69,7 @@ fn who_may_not_read_or_change_a_workspace() {
 
 fn sample() -> Value {
     json!({
-        "format": 1, "name": "Fox", "steps": [{ "id": "draw", "model_id": "offline-image", "parameters": { "prompt": "x" } }],
+        "format": 1, "name": "Fox", "steps": [{ "id": "draw", "type": "model", "model_id": "offline-image", "parameters": { "prompt": "x" } }],
         "outputs": [{ "name": "picture", "from": "{{steps.draw.files}}" }],
     })
 }
@@ -146,12 +146,12 @@ fn what_is_not_understood_says_what_would_be() {
         row("no body", raw(""), 400, BAD, "missing field `creative_units`"),
         row("too large", raw("").too_large(), 413, BAD, "The body is larger than 4194304 bytes."),
         row("an unknown field", grant(json!({ "creative_units": 1, "to": "me" })), 400, BAD, "unknown field `to`"),
-        row("units in words", grant(json!({ "creative_units": "1" })), 400, BAD, "invalid type: string"),
-        row("no units", grant(json!({ "creative_units": 0 })), 400, BAD, "`creative_units` must be a number"),
-        row("a ten-thousandth", grant(json!({ "creative_units": 0.0001 })), 400, BAD, "`creative_units` must be a number"),
-        row("too many units", grant(json!({ "creative_units": 1e10 })), 400, BAD, "`creative_units` must be a number"),
+        row("units in words", grant(json!({ "creative_units": "1" })), 400, BAD, "invalid type: string \"1\", expected a number"),
+        row("no units", grant(json!({ "creative_units": 0 })), 400, BAD, "`creative_units` must be from 0.001 to 1000000000, or with a minus"),
+        row("a ten-thousandth", grant(json!({ "creative_units": 0.0001 })), 400, BAD, "`creative_units` must be from 0.001 to 1000000000, or with a minus"),
+        row("too many units", grant(json!({ "creative_units": 1e10 })), 400, BAD, "`creative_units` must be from 0.001 to 1000000000, or with a minus"),
         row("taken without a reason", grant(json!({ "creative_units": -1, "note": " " })), 400, BAD, "`note` is required where units are taken away."),
-        row("more taken than free", grant(json!({ "creative_units": -7, "note": "x" })), 400, BAD, "Only 6 Creative Units are free"),
+        row("more taken than free", grant(json!({ "creative_units": -7, "note": "x" })), 400, BAD, "Only 6 Creative Units are free, so 7 cannot be taken away."),
         row("an endless note", grant(json!({ "creative_units": 1, "note": "n".repeat(201) })), 400, BAD, "`note` is longer than 200 characters."),
         row("an endless key", grant(json!({ "creative_units": 1 })).with("idempotency-key", &"k".repeat(129)), 400, BAD, "`Idempotency-Key` must have 1 to 128 characters"),
         row("a parameter on a change", Ask::post(&path(&ada, "grants?dry_run=true"), json!({ "creative_units": 1 })).bearer(&ada.token), 400, BAD, "There is no parameter `dry_run`. It takes none."),
