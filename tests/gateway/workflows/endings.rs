@@ -101,6 +101,24 @@ fn a_pick_that_finds_nothing_fails_the_run_and_one_of_skipped_steps_is_skipped()
     assert_eq!((&skipped["status"], &skipped["price_creative_units"]), (&json!("success"), &json!(1)));
 }
 
+/// Half a set is no set.
+#[test]
+fn a_pick_takes_nothing_of_a_step_that_failed_in_part() {
+    let memory = Memory::new();
+    let ada = Client::new(&memory, "ada", 10.0);
+    let each = json!({ "for_each": "{{inputs.prompts}}", "optional": true });
+    let pick =
+        json!({ "id": "best", "type": "pick", "from": ["{{steps.set.files}}", "{{steps.plain.files}}"] });
+    let steps = vec![with(draw("set", "{{item}}"), each), draw("plain", "a cat"), pick];
+    let inputs = json!({ "inputs": [{ "name": "prompts", "type": "text_list" }] });
+    let workflow = create(&ada, &with(document(steps, &["best"]), inputs));
+    let run = end(&ada, &begin(&ada, &workflow, json!({ "prompts": ["a dog", "offline:fail"] })));
+    assert_eq!(statuses(&run), [("set", "failure"), ("plain", "success"), ("best", "success")]);
+    assert_eq!(step(&run, "set")["asset_ids"].as_array().unwrap().len(), 1);
+    assert_eq!(step(&run, "best")["asset_ids"], step(&run, "plain")["asset_ids"]);
+    assert_eq!(run["price_creative_units"], 2, "what was made is charged all the same");
+}
+
 #[test]
 fn a_step_is_done_or_skipped_by_how_another_ended() {
     let memory = Memory::new();
@@ -147,7 +165,7 @@ fn a_step_for_each_file_has_as_many_as_were_made() {
     let steps = vec![with(draw("pictures", "{{item}}"), each), after];
     let inputs = json!({ "inputs": [{ "name": "prompts", "type": "text_list" }] });
     let workflow = create(&ada, &with(document(steps, &["after"]), inputs));
-    let id = begin(&ada, &workflow, json!({ "prompts": ["a cat", "offline:fail offline:slow=9", "a dog"] }));
+    let id = begin(&ada, &workflow, json!({ "prompts": ["a cat offline:slow=9", "offline:fail", "a dog"] }));
     assert_eq!(ada.units(), [14.0, 6.0, 0.0]);
     memory.elapse(5);
     let midway = ada.call("get_workflow_run", &json!({ "run_id": id, "wait_seconds": 0 }));
