@@ -103,7 +103,7 @@ fn commands(world: &World) -> Vec<(Command, &'static str, String, Value)> {
                 note: "less".into(),
                 idempotency: None,
             }),
-            "units.granted",
+            "units.taken",
             String::new(),
             json!({ "creative_units": -2, "note": "less" }),
         ),
