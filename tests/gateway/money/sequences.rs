@@ -14,7 +14,8 @@ use atelier::units::{Allowance, Units};
 use atelier::workspace::Grant;
 use atelier::workspace::ledger;
 use atelier::workspace::{
-    Actor, Admission, Asset, Command, Query, Reply, Role, RunKind, RunRow, Settlement, Terms, Workspace,
+    Actor, Admission, Asset, Command, Consent, Query, Reply, Role, RunKind, RunRow, Settlement, Terms,
+    Workspace,
 };
 use model::{Model, Outcome};
 use moves::{Delivery, Move, PEOPLE, Sequence, Step};
@@ -38,6 +39,9 @@ struct World {
     met: BTreeSet<&'static str>,
 }
 
+/// The world begins at 07:32; what is asked for on one day and arrives on the next is the interesting case.
+const TO_MIDNIGHT_SECONDS: i64 = 16 * 3600 + 28 * 60;
+
 fn person(who: usize) -> PersonId {
     PersonId::of(PEOPLE[who])
 }
@@ -57,6 +61,7 @@ fn allowance(token: usize) -> Allowance {
 impl World {
     fn new() -> Self {
         let memory = Memory::new();
+        memory.elapse(TO_MIDNIGHT_SECONDS - 15);
         let workspace = WorkspaceId::mint(memory.now(), &[7; 10]);
         let world = Self { memory, workspace, model: Model::new(), post: Vec::new(), met: BTreeSet::new() };
         world.ask(Command::Create { name: "W".into() }).unwrap();
@@ -72,13 +77,17 @@ impl World {
     }
 
     fn play(mut self, moves: &[Move]) -> BTreeSet<&'static str> {
+        self.steps(moves);
+        self.met
+    }
+
+    fn steps(&mut self, moves: &[Move]) {
         for one in moves {
             self.make(one);
             self.deliver(|letter| letter.moves == 0);
             self.post.iter_mut().for_each(|letter| letter.moves -= 1);
         }
         self.deliver(|_| true);
-        self.met
     }
 
     fn make(&mut self, one: &Move) {
@@ -302,3 +311,24 @@ const ANSWERS: [&str; 17] = [
     "INSUFFICIENT_BALANCE",
     "INTERNAL",
 ];
+
+/// Asked for before midnight, and overtaken by another after it: each counts for its own day, of which it is within the
+/// limit, though together they are not.
+#[test]
+fn a_message_that_is_overtaken_counts_for_the_day_it_was_written() {
+    let ask = |arguments, delivery| {
+        let (price, consent) = (Units::whole(2), Consent::CannotAsk);
+        Move { step: Step::Admit { who: 1, token: 1, arguments, key: None, price, consent }, delivery }
+    };
+    let once = |step| Move { step, delivery: Delivery::Once };
+    let moves = [
+        once(Step::Grant { by: None, amount: Units::whole(10) }),
+        ask(0, Delivery::Later(2)),
+        once(Step::Pass { seconds: 20 }),
+        ask(1, Delivery::Once),
+        once(Step::Summary { who: 1 }),
+    ];
+    let mut world = World::new();
+    world.steps(&moves);
+    assert_eq!(world.model.admitted.len(), 2);
+}
