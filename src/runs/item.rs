@@ -168,9 +168,7 @@ async fn store_next<P: Platform, S: Storage>(
 
 /// Position of an output among all of the run: after the most that the items before it can make.
 fn place<P: Platform, S: Storage>(seen: &Seen<'_, P, S>, index: u32) -> u32 {
-    let before = (0..seen.position).map(|position| {
-        steps::generation(seen.record, position).map_or(0, |generation| generation.batch_size)
-    });
+    let before = (0..seen.position).map(|position| steps::asked(seen.record, position));
     before.sum::<u32>().saturating_add(index)
 }
 

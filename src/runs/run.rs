@@ -7,13 +7,12 @@ use crate::id::RunId;
 use crate::platform::{Entity, Platform, Storage, Unavailable};
 use crate::sql::SqlError;
 use crate::units::Units;
+use crate::workspace::runs::ADMISSION_SECONDS;
 use crate::workspace::{self, Admission, RunStatus, Settlement, Terms};
 use serde::{Deserialize, Serialize};
 
 /// How often a waiting reader looks again. The wait is bounded, so this costs a few dozen reads of one row.
 const LOOK_AGAIN_MILLIS: u32 = 100;
-/// A run whose admission was never answered gives up after this long.
-const ADMISSION_SECONDS: i64 = 30;
 
 pub struct Run;
 
@@ -108,6 +107,7 @@ async fn start<P: Platform, S: Storage>(
     storage.transact(|sql| store::create(sql, &Record::new(job.clone())))?;
     let admission = Admission {
         run_id: job.run_id.clone(),
+        asked_at: job.created_at,
         person: job.person.clone(),
         kind: job.work.kind(),
         subject: job.work.subject().to_owned(),

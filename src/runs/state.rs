@@ -147,7 +147,7 @@ impl Item {
     }
 
     pub fn advance(&mut self, progress: f64) {
-        self.progress = self.progress.max(progress.clamp(0.0, 1.0));
+        self.progress = self.progress.max(rounded(progress.clamp(0.0, 1.0)));
     }
 
     pub fn price(&self) -> Units {
@@ -230,7 +230,7 @@ impl Record {
                 1.0
             }
             (_, 0) => 0.0,
-            (_, count) => sum / count as f64,
+            (_, count) => rounded(sum / count as f64),
         }
     }
 
@@ -288,6 +288,11 @@ impl Record {
             _ => None,
         }
     }
+}
+
+/// In ten-thousandths: JSON is read fast here, and exact for few digits only.
+pub fn rounded(progress: f64) -> f64 {
+    (progress * 10_000.0).round() / 10_000.0
 }
 
 fn has_ended(status: RunStatus) -> Refusal {

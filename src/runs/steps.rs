@@ -202,6 +202,14 @@ pub fn terms(record: &Record, position: usize) -> (Units, u32) {
     }
 }
 
+/// Outputs an item makes at most, whether or not it can begin yet.
+pub fn asked(record: &Record, position: usize) -> u32 {
+    match &record.job.work {
+        Work::Forge(generation) => generation.batch_size,
+        Work::Workflow(plan) => planned(plan, position).map_or(0, |(_, run)| run.generation.batch_size),
+    }
+}
+
 fn planned(plan: &Plan, position: usize) -> Option<(&PlannedStep, &PlannedRun)> {
     let runs = plan.steps.iter().flat_map(|step| match &step.work {
         workflows::Work::Runs(runs) => runs.iter().map(|run| (step, run)).collect(),

@@ -1,6 +1,6 @@
 //! A run as a reader sees it. Not for: what it stores (`state`).
 
-use super::state::{ItemStage, Record, Stage};
+use super::state::{ItemStage, Record, Stage, rounded};
 use super::{Work, steps};
 use crate::error::Refusal;
 use crate::id::{AssetId, PersonId, RunId, WorkspaceId};
@@ -164,7 +164,7 @@ fn step_view(record: &Record, step: &steps::Step<'_>, is_over: bool, files: Vec<
         None if has_begun => StepStatus::Running,
         None => StepStatus::Pending,
     };
-    let mean = items.iter().map(|item| item.progress).sum::<f64>() / items.len().max(1) as f64;
+    let mean = rounded(items.iter().map(|item| item.progress).sum::<f64>() / items.len().max(1) as f64);
     StepView {
         id: step.plan.id.clone(),
         title: step.plan.title.clone(),

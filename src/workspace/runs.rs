@@ -13,10 +13,15 @@ use crate::units::{Allowance, Units};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+/// An admission is decided within this time or not at all: by then the run has given itself up.
+pub const ADMISSION_SECONDS: i64 = 30;
+
 /// Asks to start a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Admission {
     pub run_id: RunId,
+    /// When the run's id was made.
+    pub asked_at: Timestamp,
     pub person: PersonId,
     pub kind: RunKind,
     /// The model or workflow.
@@ -112,13 +117,18 @@ pub fn create_tables(sql: &impl Sql) -> Result<(), SqlError> {
     Ok(())
 }
 
-/// Decides, in this order: a repeated call, a file that is missing, the concurrency limit, what person and token may
+/// Decides, in this order: a repeated call, one that comes too late, a file that is missing, the concurrency limit, what person and token may
 /// spend, the balance, consent. All in one transaction, so two at once cannot both take the last units.
 pub fn admit(sql: &impl Sql, now: Timestamp, admission: Admission) -> Result<Reply, SqlError> {
     if let Some(reply) = repeated(sql, now, &admission)? {
         return Ok(reply);
     }
-    let Admission { run_id, person, kind, subject, title, price, files, terms } = admission;
+    let Admission { run_id, asked_at, person, kind, subject, title, price, files, terms } = admission;
+    if now.millis_since(asked_at) >= 1000 * ADMISSION_SECONDS {
+        let late =
+            Refusal::new(Code::Internal, "The workspace was asked too late; nothing was started or charged.");
+        return Ok(refuse(late));
+    }
     if let Some(refusal) = unfit(sql, &files)? {
         return Ok(refuse(refusal));
     }
@@ -127,7 +137,7 @@ pub fn admit(sql: &impl Sql, now: Timestamp, admission: Admission) -> Result<Rep
         return Ok(refuse(too_many(&running)));
     }
     let token = Some((terms.token_id.as_str(), terms.allowance));
-    if let Some(reply) = spending::refusal(sql, now, &person, token, price)? {
+    if let Some(reply) = spending::refusal(sql, asked_at, &person, token, price)? {
         return Ok(reply);
     }
     let balance = ledger::totals(sql)?.balance;
@@ -161,7 +171,7 @@ pub fn admit(sql: &impl Sql, now: Timestamp, admission: Admission) -> Result<Rep
     )?;
     if let Some(key) = terms.key() {
         let given = Idempotency { key, arguments: terms.arguments };
-        keys::keep(sql, now, &person, &given, run_id.as_str())?;
+        keys::keep(sql, now, person.as_str(), &given, run_id.as_str())?;
     }
     let details = json!({ "kind": kind, "of": subject, "reserved_creative_units": price });
     audit::append(sql, now, &actor, &Event::new("run.started", run_id.as_str(), details))?;
@@ -174,7 +184,7 @@ fn repeated(sql: &impl Sql, now: Timestamp, admission: &Admission) -> Result<Opt
     let Admission { person, terms, .. } = admission;
     let given = terms.key().map(|key| Idempotency { key, arguments: terms.arguments.clone() });
     if let Some(given) = &given {
-        match keys::find(sql, now, person, given)? {
+        match keys::find(sql, now, person.as_str(), given)? {
             Some(Err(conflict)) => return Ok(Some(conflict)),
             Some(Ok(result)) => {
                 return Ok(Some(Reply::Repeat { run_id: parse(&result)?, by_key: true }));
@@ -192,13 +202,16 @@ fn repeated(sql: &impl Sql, now: Timestamp, admission: &Admission) -> Result<Opt
     let run_id = run_id(&row, 0)?;
     if let Some(given) = given {
         // Once this run has ended, a second use of the agreement must not begin another.
-        keys::keep(sql, now, person, &given, run_id.as_str())?;
+        keys::keep(sql, now, person.as_str(), &given, run_id.as_str())?;
     }
     Ok(Some(Reply::Repeat { run_id, by_key: false }))
 }
 
 /// Ends a run once. Asked again it answers the same and moves nothing.
 pub fn settle(sql: &impl Sql, now: Timestamp, settlement: Settlement) -> Result<Reply, SqlError> {
+    if settlement.status == RunStatus::InProgress {
+        return Ok(refuse(Refusal::invalid("A settlement is the end of a run, and in_progress is none.")));
+    }
     let row = sql.first(
         "SELECT status, reserved, price FROM runs WHERE run_id = ?",
         &[settlement.run_id.as_str().into()],

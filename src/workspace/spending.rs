@@ -17,10 +17,11 @@ enum Whose<'a> {
     Token(&'a str),
 }
 
-/// Some: why a run of this price may not start.
+/// Some: why a run of this price may not start. `asked_at` is the time in its id, which says to which day it belongs
+/// though it is admitted a moment later.
 pub fn refusal(
     sql: &impl Sql,
-    now: Timestamp,
+    asked_at: Timestamp,
     person: &PersonId,
     token: Option<(&str, Allowance)>,
     price: Units,
@@ -30,9 +31,9 @@ pub fn refusal(
     for (whose, allowance) in [Some((Whose::Person, own)), token].into_iter().flatten() {
         for (period, limit) in [(Period::Day, allowance.per_day), (Period::Month, allowance.per_month)] {
             let Some(limit) = limit else { continue };
-            let spent = spent_since(sql, person, whose, period.start(now))?;
+            let spent = spent_in(sql, person, whose, period, asked_at)?;
             if spent + price > limit {
-                return Ok(Some(refuse(exhausted(whose, period, now, limit, spent, price))));
+                return Ok(Some(refuse(exhausted(whose, period, asked_at, limit, spent, price))));
             }
         }
     }
@@ -52,11 +53,12 @@ pub fn of_person(sql: &impl Sql, person: &PersonId) -> Result<Allowance, SqlErro
 
 /// Settled runs at their price, those under way at the most they can cost. Run ids order by time, so the period is a
 /// range of one index.
-fn spent_since(
+fn spent_in(
     sql: &impl Sql,
     person: &PersonId,
     whose: Whose<'_>,
-    start: Timestamp,
+    period: Period,
+    at: Timestamp,
 ) -> Result<Units, SqlError> {
     let token = match whose {
         Whose::Person => None,
@@ -64,8 +66,13 @@ fn spent_since(
     };
     let row = sql.first(
         "SELECT coalesce(sum(CASE status WHEN 'in_progress' THEN reserved ELSE price END), 0) FROM runs
-         WHERE person = ?1 AND run_id >= ?2 AND (?3 IS NULL OR token_id = ?3)",
-        &[person.as_str().into(), id::first_at(start).into(), token.into()],
+         WHERE person = ?1 AND run_id >= ?2 AND run_id < ?3 AND (?4 IS NULL OR token_id = ?4)",
+        &[
+            person.as_str().into(),
+            id::first_at(period.start(at)).into(),
+            id::first_at(period.end(at)).into(),
+            token.into(),
+        ],
     )?;
     row.map_or(Ok(Units::ZERO), |row| ledger::units(&row, 0))
 }

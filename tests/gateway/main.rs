@@ -1,12 +1,15 @@
 //! The gateway through its front door, natively: real requests against a platform in memory whose databases are
 //! real SQLite. Not for: what only the real runtime can show (`tests/edge`).
 
+mod audit;
 mod confirm;
+mod history;
 mod journey;
 mod money;
 mod oauth;
 mod outside;
 mod refusals;
+mod rest;
 mod sessions;
 mod support;
 mod tasks;

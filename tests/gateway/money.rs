@@ -3,6 +3,8 @@
 //! Not for: what a price is (`models::price`) or the words of a refusal (`refusals`).
 
 mod game;
+mod sequences;
+mod unclear;
 
 use crate::support::client::{error_of, operate};
 use crate::support::object::Owned;
@@ -142,6 +144,22 @@ fn a_reservation_that_comes_too_late_is_given_back() {
     let request = json!({ "model_id": "offline-image", "prompt": "a cat", "width": 64, "height": 64 });
     memory.answer(ada.tool("execute_forge", &request));
     memory.elapse(3600);
+    assert_eq!(ada.units(), [2.0, 0.0, 0.0]);
+}
+
+/// The run has ended without a reservation; the workspace, asked long before, may not make one any more.
+#[test]
+fn a_reservation_that_comes_too_late_to_be_given_back_is_not_made() {
+    let memory = Memory::new();
+    let ada = Client::new(&memory, "ada", 2.0);
+    for fault in [Fault::Delay(45_000), Fault::Delay(0), Fault::Refuse] {
+        memory.meet("ask WORKSPACE", fault);
+    }
+    let request = json!({ "model_id": "offline-image", "prompt": "a cat", "width": 64, "height": 64 });
+    assert_eq!(ada.refused("execute_forge", &request)["code"], "INTERNAL");
+    memory.elapse(3600);
+    // Meets the third fault if nothing had to be given back.
+    memory.answer(ada.tool("get_workspace", &json!({})));
     assert_eq!(ada.units(), [2.0, 0.0, 0.0]);
 }
 

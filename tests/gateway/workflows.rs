@@ -1,7 +1,15 @@
 //! Workflows through the front door: the built-in ones, definitions of a workspace, branches, failures, money.
-//! Not for: what a document may say (`src/workflows/tests`), chance and kills (`money/game`).
+//! Not for: what a document may say (`src/workflows/tests`), chance (`money/game`).
+
+mod definitions;
+mod endings;
+mod kills;
+mod limits;
+mod resources;
+mod retries;
 
 use crate::support::{Client, Memory};
+use atelier::time::Timestamp;
 use serde_json::{Value, json};
 
 /// Starts a workflow: its run id.
@@ -33,6 +41,55 @@ pub fn picture(client: &Client, prompt: &str) -> String {
     let id =
         client.start(&json!({ "model_id": "offline-image", "prompt": prompt, "width": 64, "height": 64 }));
     client.run_to_end(&id)["structuredContent"]["assets"][0]["asset_id"].as_str().unwrap().to_owned()
+}
+
+/// A step that draws a picture of 64 × 64 for one unit, tried once.
+pub fn draw(id: &str, prompt: &str) -> Value {
+    let parameters = json!({ "prompt": prompt, "width": 64, "height": 64, "seed": 7 });
+    json!({ "id": id, "type": "model", "model_id": "offline-image", "retries": 0, "parameters": parameters })
+}
+
+/// The same, beginning with the first picture of another step.
+pub fn redraw(id: &str, prompt: &str, of: &str) -> Value {
+    let mut step = draw(id, prompt);
+    let file = format!("{{{{steps.{of}.files[0]}}}}");
+    step["parameters"]["guidance_files"] =
+        json!([{ "file_id": file, "type": "init_image", "strength": 0.5 }]);
+    step
+}
+
+/// An object with more fields.
+pub fn with(mut object: Value, more: Value) -> Value {
+    object.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    object
+}
+
+/// A document whose outputs are all files of these steps.
+pub fn document(steps: Vec<Value>, outputs: &[&str]) -> Value {
+    let output = |step: &&str| json!({ "name": step, "from": format!("{{{{steps.{step}.files}}}}") });
+    let outputs: Vec<_> = outputs.iter().map(output).collect();
+    json!({ "format": 1, "name": "A test", "inputs": [], "steps": steps, "outputs": outputs })
+}
+
+/// Creates the workflow and runs it to its end.
+pub fn run(client: &Client, document: &Value, inputs: Value) -> Value {
+    end(client, &begin(client, &create(client, document), inputs))
+}
+
+pub fn step<'a>(run: &'a Value, id: &str) -> &'a Value {
+    run["steps"].as_array().unwrap().iter().find(|step| step["id"] == id).expect(id)
+}
+
+/// The status of every step, in the order of the plan.
+pub fn statuses(run: &Value) -> Vec<(&str, &str)> {
+    let steps = run["steps"].as_array().unwrap().iter();
+    steps.map(|step| (step["id"].as_str().unwrap(), step["status"].as_str().unwrap())).collect()
+}
+
+/// Seconds from its start to its end.
+pub fn took(run: &Value) -> f64 {
+    let at = |field: &str| Timestamp::parse(run[field].as_str().unwrap()).unwrap();
+    at("completed_at").millis_since(at("created_at")) as f64 / 1000.0
 }
 
 #[test]

@@ -1,11 +1,14 @@
-//! A game of chance over one workspace: two people call, the platform fails, the process dies, alarms ring twice.
-//! Not for: single cases; those stand one level up.
+//! A game of chance over one workspace: two people run models and workflows, the platform fails, the process dies,
+//! alarms ring twice. Not for: single cases; those stand one level up.
+
+mod flows;
 
 use crate::support::client::error_of;
 use crate::support::dice::Dice;
 use crate::support::memory::OPERATOR_KEY;
 use crate::support::object::Object;
 use crate::support::{Answer, Ask, Client, Memory};
+use crate::workflows;
 use atelier::id::RunId;
 use atelier::platform::Platform;
 use atelier::runs::Run;
@@ -26,6 +29,7 @@ struct Game {
     memory: Memory,
     dice: Dice,
     people: [Client; 2],
+    workflow: String,
     /// The last request that had a key.
     last: Value,
     /// Runs a client was told of.
@@ -50,12 +54,14 @@ impl Game {
         let mut dice = Dice::new(seed);
         let ada = Client::new(&memory, "ada", 4.0 + dice.below(20) as f64);
         let bob = Client::with_token(&memory, "bob", json!({ "workspace_id": ada.workspace_id }));
+        let workflow = workflows::create(&ada, &flows::document());
         memory.state(|state| state.shuffles = true);
         Self {
             seed,
             memory,
             dice,
             people: [ada, bob],
+            workflow,
             last: Value::Null,
             known: Vec::new(),
             keys: BTreeMap::new(),
@@ -82,9 +88,10 @@ impl Game {
     fn step(&mut self) {
         match self.dice.below(100) {
             0..40 => self.execute(),
-            40..52 => self.execute_twice(),
-            52..62 => self.cancel(),
-            62..76 => {
+            40..50 => self.execute_twice(),
+            50..59 => self.cancel(),
+            59..64 => self.look(),
+            64..76 => {
                 let seconds = i64::try_from(self.dice.below(30)).unwrap();
                 self.told.push(format!("{seconds} s pass"));
                 self.memory.elapse(seconds);
@@ -110,6 +117,9 @@ impl Game {
 
     /// What to ask for, small so that drawing it takes no time.
     fn request(&mut self) -> Value {
+        if self.dice.percent(25) {
+            return self.flow_request();
+        }
         let prompts = [
             "a cat",
             "a dog",
@@ -118,6 +128,8 @@ impl Game {
             "offline:slow=90",
             "offline:fail",
             "offline:moderated",
+            "offline:lost",
+            "offline:vanished",
         ];
         let prompt = *self.dice.pick(&prompts).unwrap();
         let batch = 1 + self.dice.below(2);
@@ -152,7 +164,7 @@ impl Game {
         let request = self.keyed(request);
         let who = usize::try_from(self.dice.below(2)).unwrap();
         self.told.push(format!("{} executes {request}", self.people[who].person));
-        let work = self.memory.send(self.people[who].tool("execute_forge", &request));
+        let work = self.memory.send(self.people[who].tool(tool(&request), &request));
         let answer = self.memory.attempt(work);
         self.heard(who, &request, answer);
     }
@@ -164,8 +176,8 @@ impl Game {
         let second = if self.dice.percent(50) { 0 } else { 1 };
         self.told.push(format!("ada and {} execute {request}", self.people[second].person));
         let (left, right) = (
-            self.people[0].tool("execute_forge", &request),
-            self.people[second].tool("execute_forge", &request),
+            self.people[0].tool(tool(&request), &request),
+            self.people[second].tool(tool(&request), &request),
         );
         let answers = self.memory.attempt(join(self.memory.send(left), self.memory.send(right)));
         let (left, right) = answers.map_or((None, None), |(left, right)| (Some(left), Some(right)));
@@ -173,13 +185,14 @@ impl Game {
         self.heard(second, &request, right);
     }
 
-    /// What a client learns from an answer to execute_forge.
+    /// What a client learns from an answer to a call that starts a run.
     fn heard(&mut self, who: usize, request: &Value, answer: Option<Answer>) {
         let Some(result) = self.result(answer) else { return };
         if result["isError"] == true {
             return;
         }
-        let id = result["structuredContent"]["inference_id"].as_str().unwrap().to_owned();
+        let shown = &result["structuredContent"];
+        let id = shown["inference_id"].as_str().or(shown["run_id"].as_str()).unwrap().to_owned();
         let row = self.rows("SELECT person FROM runs WHERE run_id = ?", &id);
         assert_eq!(row.len(), 1, "{id} was answered without having been admitted");
         if let Some(key) = request["idempotency_key"].as_str() {
@@ -193,7 +206,11 @@ impl Game {
     fn cancel(&mut self) {
         let Some(id) = self.dice.pick(&self.known).cloned() else { return };
         self.told.push(format!("ada cancels {id}"));
-        let ask = self.people[0].tool("cancel_forge_run", &json!({ "inference_id": id }));
+        let ask = if self.is_flow(&id) {
+            self.people[0].tool("cancel_workflow_run", &json!({ "run_id": id }))
+        } else {
+            self.people[0].tool("cancel_forge_run", &json!({ "inference_id": id }))
+        };
         let answer = self.memory.attempt(self.memory.send(ask));
         if let Some(result) = self.result(answer).filter(|result| result["isError"] != true) {
             assert_eq!(result["structuredContent"]["status"], "cancelled");
@@ -270,20 +287,21 @@ impl Game {
     fn drain(&mut self) {
         self.told.push("drained".into());
         self.memory.state(|state| state.fault_percent = 0);
-        self.memory.elapse(3600);
+        self.memory.elapse(2 * 3600);
         self.check();
         let workspace = self.workspace();
         let open = self.rows("SELECT run_id FROM runs WHERE status = 'in_progress' AND run_id > ?", "");
         let records = open.iter().map(|id| format!("{id} {}", self.stage(id))).collect::<Vec<_>>();
         assert!(records.is_empty(), "these do not end: {records:?}");
         let totals = workspace.read("SELECT reserved, spent FROM workspace", &[]);
-        let spent = workspace.read("SELECT coalesce(sum(price), 0) FROM runs WHERE status = 'complete'", &[]);
+        let spent = workspace.read("SELECT coalesce(sum(price), 0) FROM runs", &[]);
         assert_eq!(totals[0].integer(0).unwrap(), 0, "something is still set aside");
         assert_eq!(totals[0].integer(1), spent[0].integer(0));
         for run in workspace.read("SELECT run_id, status, reserved, price FROM runs", &[]) {
             let (id, status) = (run.text(0).unwrap(), run.text(1).unwrap());
             assert_ne!(status, "in_progress", "{id}");
-            assert!(status == "complete" || run.integer(3) == Ok(0), "{id} {status} was charged");
+            let is_free = status != "complete" && !self.is_flow(&id);
+            assert!(!is_free || run.integer(3) == Ok(0), "{id} {status} was charged");
             let rows = workspace.read(
                 "SELECT kind, amount FROM ledger WHERE run_id = ? ORDER BY row_id",
                 &[id.as_str().into()],
@@ -292,6 +310,7 @@ impl Game {
             let back: i64 = rows[1..].iter().map(|row| row.integer(1).unwrap()).sum();
             assert_eq!(run.integer(2), Ok(back), "{id} was not settled exactly once");
             self.agrees(&id, &status, run.integer(3).unwrap());
+            self.has_what_it_paid_for(&id, run.integer(3).unwrap());
         }
         let objects = self.memory.state(|state| {
             state.objects.iter().map(|(key, object)| (key.clone(), object.clone())).collect::<Vec<_>>()
@@ -316,6 +335,11 @@ impl Game {
     }
 }
 
+/// The tool that takes this request.
+fn tool(request: &Value) -> &'static str {
+    if request["workflow_id"].is_string() { "execute_workflow" } else { "execute_forge" }
+}
+
 /// Every way a call can end must have been met, or the game is too tame to prove anything.
 pub fn play(seeds: Range<u64>) {
     let codes: BTreeSet<_> = seeds.flat_map(|seed| Game::new(seed).play()).collect();
@@ -326,6 +350,9 @@ pub fn play(seeds: Range<u64>) {
         "\"cancelled\"",
         "\"RUN_ALREADY_TERMINAL\"",
         "\"in_progress\"",
+        "\"running\"",
+        "\"success\"",
+        "\"failure\"",
     ];
     let missed: Vec<_> = expected.iter().filter(|code| !codes.contains(**code)).collect();
     assert!(missed.is_empty(), "never met: {missed:?} in {codes:?}");

@@ -7,8 +7,8 @@ use atelier::sql::{Row, Sql, SqlError, Value};
 use atelier::time::Timestamp;
 use futures::channel::mpsc::UnboundedSender;
 use futures::future::LocalBoxFuture;
-use rusqlite::Connection;
 use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, StatementStatus};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -52,6 +52,11 @@ impl Object {
     /// Rows as a test looks at them, outside of any transaction.
     pub fn read(&self, statement: &str, bindings: &[Value]) -> Vec<Row> {
         self.database.borrow().query(statement, bindings).unwrap()
+    }
+
+    /// What SQLite has done since this was last asked.
+    pub fn effort(&self) -> Effort {
+        self.database.borrow().effort.take()
     }
 
     pub fn begin_alarm(&self) {
@@ -129,22 +134,38 @@ impl Storage for Owned {
     }
 }
 
-pub struct Database(Connection);
+/// Work of SQLite: instructions of its virtual machine, and rows that were sorted for want of an index.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Effort {
+    pub steps: i32,
+    pub sorts: i32,
+}
+
+impl Effort {
+    pub fn max(self, other: Self) -> Self {
+        Self { steps: self.steps.max(other.steps), sorts: self.sorts.max(other.sorts) }
+    }
+}
+
+pub struct Database {
+    connection: Connection,
+    effort: Cell<Effort>,
+}
 
 impl Database {
     fn new() -> Self {
-        Self(Connection::open_in_memory().unwrap())
+        Self { connection: Connection::open_in_memory().unwrap(), effort: Cell::default() }
     }
 
     fn run(&self, statements: &str) {
-        self.0.execute_batch(statements).unwrap();
+        self.connection.execute_batch(statements).unwrap();
     }
 }
 
 impl Sql for Database {
     fn query(&self, statement: &str, bindings: &[Value]) -> Result<Vec<Row>, SqlError> {
         let fault = |error: rusqlite::Error| SqlError(error.to_string());
-        let mut statement = self.0.prepare_cached(statement).map_err(fault)?;
+        let mut statement = self.connection.prepare_cached(statement).map_err(fault)?;
         let columns = statement.column_count();
         let bindings = bindings.iter().map(|value| Binding(value.clone()));
         let mut rows = statement.query(rusqlite::params_from_iter(bindings)).map_err(fault)?;
@@ -155,6 +176,12 @@ impl Sql for Database {
                 .collect::<Result<_, _>>()
                 .map_err(fault)?));
         }
+        drop(rows);
+        let Effort { steps, sorts } = self.effort.get();
+        self.effort.set(Effort {
+            steps: steps + statement.reset_status(StatementStatus::VmStep),
+            sorts: sorts + statement.reset_status(StatementStatus::Sort),
+        });
         Ok(found)
     }
 }
