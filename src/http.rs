@@ -127,6 +127,10 @@ impl Form {
         self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
     /// A field that must not be there twice (RFC 6749 section 3.1) and is; `resource` may repeat (RFC 8707).
     pub fn repeated(&self) -> Option<&str> {
         let names = self.0.iter().map(|(name, _)| name.as_str()).filter(|name| *name != "resource");

@@ -16,10 +16,23 @@
 //! 3. [`mcp::transport`] checks size, shape and headers; [`mcp::era`] says which revision speaks.
 //! 4. [`mcp::call`] finds the tool and its scope; [`tools::execute_forge`] checks and prices the request
 //!    ([`models::generation`], [`models::price`]).
-//! 5. [`runs::start`] gives the job to its `Run` object, which asks the `Workspace` object to reserve the price.
+//! 5. [`tools::spend`] hands the job to [`runs::start`]: its `Run` object asks the `Workspace` object to reserve the
+//!    price ([`workspace::runs`]), which knows repeated calls, limits and the balance.
 //! 6. The run's alarm rings: [`runs::drive`] submits to the provider, waits, stores each output in object
 //!    storage, makes the contact sheet, and has the workspace settle, once.
 //! 7. `get_forge_run` waits in the run's object and answers with signed links that [`api::assets`] serves.
+//!
+//! # A workflow, hop by hop
+//! 1. A document is checked when it is saved ([`workflows::check`]); the workspace keeps its versions
+//!    ([`workspace::definitions`]).
+//! 2. [`tools::execute_workflow`] turns it and the inputs into a [`workflows::Plan`]: every model run normalised and
+//!    priced, files of earlier steps left as holes.
+//! 3. The same `Run` object takes it: an item for each model run. [`runs::steps`] reads from the items what can begin,
+//!    [`runs::drive`] does it, and one reservation is settled at the price of what was made.
+//!
+//! # A run in other forms
+//! A price above the workspace's threshold is asked about first ([`mcp::confirm`]): the call is answered with the question,
+//! and is made again with the answer. A client that knows tasks gets the run as one ([`mcp::tasks`]).
 //!
 //! # A connection, hop by hop
 //! 1. A client without a token gets a 401 from [`oauth::bearer`] that names the documents of [`oauth::discovery`].
@@ -40,7 +53,7 @@
 //!
 //! # Money
 //! [`workspace::ledger`]: every change is one transaction in one object, and SQLite itself refuses a state in
-//! which granted ≠ balance + reserved + spent.
+//! which granted ≠ balance + reserved + spent. [`workspace::audit`] says who did it, by which token, in which request.
 
 #![allow(
     async_fn_in_trait,

@@ -59,7 +59,7 @@ async fn authorization<P: Platform>(
         ("GET" | "HEAD", "/oauth/authorize") => authorize::ask(platform, request, request_id).await,
         ("POST", "/oauth/authorize") => authorize::answer(platform, request, request_id).await,
         ("POST", "/oauth/token") => token::token(platform, request).await,
-        ("POST", "/oauth/revoke") => revoke::revoke(platform, request).await,
+        ("POST", "/oauth/revoke") => revoke::revoke(platform, request, request_id).await,
         ("GET" | "POST", "/oauth/userinfo") => userinfo::userinfo(platform, request, request_id).await,
         (_, "/oauth/register" | "/oauth/token" | "/oauth/revoke") => {
             let wrong = OAuthError::invalid_request("Use POST.").status(405);
@@ -86,6 +86,9 @@ async fn programs<P: Platform>(
             api::operator::revoke_token(platform, request, request_id).await
         }
         ("POST", "/api/v1/operator/grants") => api::operator::grant(platform, request, request_id).await,
+        (_, path) if path.starts_with(api::workspaces::PREFIX) => {
+            api::workspaces::serve(platform, request, request_id).await
+        }
         _ => return None,
     })
 }
@@ -96,7 +99,8 @@ async fn people<P: Platform>(
     request: &Request,
     request_id: &str,
 ) -> Option<Response<P::Stream>> {
-    let is_page = !matches!(request.path.as_str(), "/health" | "/ui.css" | "/favicon.ico");
+    let is_page = !matches!(request.path.as_str(), "/health" | "/ui.css" | "/favicon.ico")
+        && !request.path.starts_with("/schemas/");
     if let Some(location) = origin::elsewhere(platform.config(), request).filter(|_| is_page) {
         return Some(Response::see_other(location));
     }
@@ -105,6 +109,7 @@ async fn people<P: Platform>(
         ("GET" | "HEAD", "/ui.css") => html::stylesheet(),
         ("GET" | "HEAD", "/favicon.ico") => html::icon(),
         ("GET" | "HEAD", "/health") => health(),
+        ("GET" | "HEAD", "/schemas/workflow-1.json") => api::workflows::schema(),
         ("GET" | "HEAD", "/sign-in") => sign_in::page(platform, request, request_id).await,
         ("GET", "/sign-in/oidc") => sign_in::start(platform, request, "oidc", request_id).await,
         ("GET", "/sign-in/github") => sign_in::start(platform, request, "github", request_id).await,

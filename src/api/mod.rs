@@ -1,5 +1,13 @@
-//! Plain HTTP beside the protocol: files by link, and what the operator does.
+//! Plain HTTP beside the protocol: files by link, what programs read and change of a workspace, what the operator does.
 //! Not for: MCP (`mcp`) or pages for people (`pages`).
 
 pub mod assets;
+pub mod audit;
+pub mod csv;
+pub mod grants;
+pub mod ledger;
 pub mod operator;
+pub mod rest;
+pub mod runs;
+pub mod workflows;
+pub mod workspaces;

@@ -1,16 +1,17 @@
 //! What the operator does before there are people: make a workspace, a token, a grant; revoke a token. Guarded
 //! by OPERATOR_KEY; without that setting none of it exists.
 
+use super::grants::repeatable;
 use crate::crypto;
 use crate::error::{Code, Refusal};
 use crate::http::{Payload, Request, Response};
 use crate::id::{PersonId, TokenId, WorkspaceId};
-use crate::oauth::account::{self, Account, NewToken};
+use crate::oauth::account::{self, Account, Changed, NewToken};
 use crate::oauth::opaque::{self, Kind};
-use crate::oauth::{Scopes, bearer};
+use crate::oauth::{Scopes, bearer, trail};
 use crate::platform::{Level, Platform, Unavailable};
 use crate::units::{Allowance, Units};
-use crate::workspace::{self, Actor, Command, Role, Workspace};
+use crate::workspace::{self, Actor, Command, Grant, Role, Workspace};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -47,7 +48,7 @@ struct CreateToken {
     grant_creative_units: Option<f64>,
     /// Of the token.
     name: Option<String>,
-    /// Space-separated; absent: all.
+    /// Space-separated; absent: all that an app may have.
     scopes: Option<String>,
     expires_in_days: Option<u32>,
     /// What the token may spend; absent: no limit of its own.
@@ -66,7 +67,7 @@ pub async fn create_token<P: Platform>(
 async fn create<P: Platform>(platform: &P, request: &Request, actor: &Actor) -> Result<Value, Fault> {
     let input: CreateToken = authorized(platform, request)?;
     let person = PersonId::of(name("person", &input.person)?);
-    let scopes = input.scopes.as_deref().map_or(Ok(Scopes::all()), Scopes::parse).map_err(|word| {
+    let scopes = input.scopes.as_deref().map_or(Ok(Scopes::for_apps()), Scopes::parse).map_err(|word| {
         Refusal::invalid(format!("`scopes`: `{word}` is not a scope. All of them: {}.", Scopes::all()))
     })?;
     if input.expires_in_days == Some(0) {
@@ -103,11 +104,14 @@ async fn create<P: Platform>(platform: &P, request: &Request, actor: &Actor) -> 
         expires_at,
         allowance,
     };
+    let details = issued.details();
     if let account::Reply::Mismatch(why) =
         platform.ask::<Account>(person.as_str(), account::Command::Issue(issued)).await?
     {
         return Err(Refusal::invalid(why).into());
     }
+    let made = Changed { id: token_id.to_string(), workspace_id: Some(workspace_id.clone()) };
+    trail::tell(platform, &person, actor, "token.issued", &[made], &details).await;
     platform.log(
         Level::Info,
         "token.issued",
@@ -175,8 +179,9 @@ async fn create_workspace<P: Platform>(
     )
     .await??;
     if units != Units::ZERO {
-        let grant = Command::Grant { amount: units, actor: actor.clone(), note: "first grant".into() };
-        workspace::ask(platform, &id, grant).await??;
+        let (actor, note) = (actor.clone(), "first grant".into());
+        let grant = Grant { amount: units, actor, note, idempotency: None };
+        workspace::ask(platform, &id, Command::Grant(grant)).await??;
     }
     Ok(id)
 }
@@ -195,10 +200,10 @@ pub async fn revoke_token<P: Platform>(
     request: &Request,
     request_id: &str,
 ) -> Response<P::Stream> {
-    respond(platform, request_id, revoke(platform, request).await)
+    respond(platform, request_id, revoke(platform, request, request_id).await)
 }
 
-async fn revoke<P: Platform>(platform: &P, request: &Request) -> Result<Value, Fault> {
+async fn revoke<P: Platform>(platform: &P, request: &Request, request_id: &str) -> Result<Value, Fault> {
     let input: RevokeToken = authorized(platform, request)?;
     let claimed = |token| opaque::parse(platform.config(), Kind::PersonalAccessToken, token);
     let by_token = input.token.as_deref().and_then(claimed);
@@ -212,7 +217,9 @@ async fn revoke<P: Platform>(platform: &P, request: &Request) -> Result<Value, F
         .ask::<Account>(person.as_str(), account::Command::Revoke { token_id: token_id.clone() })
         .await?
     {
-        account::Reply::Done => {
+        account::Reply::Changed(ended) => {
+            let actor = Actor::operator(request_id);
+            trail::tell(platform, &person, &actor, "token.revoked", &ended, &json!({})).await;
             platform.log(Level::Info, "token.revoked", json!({ "token_id": token_id }));
             let note =
                 format!("It stops spending at once and reading within {} seconds.", bearer::BELIEVE_SECONDS);
@@ -226,10 +233,12 @@ async fn revoke<P: Platform>(platform: &P, request: &Request) -> Result<Value, F
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Grant {
+struct GiveUnits {
     workspace_id: String,
     creative_units: f64,
     note: Option<String>,
+    /// Repeat it when retrying: within 24 hours the units are added once.
+    idempotency_key: Option<String>,
 }
 
 pub async fn grant<P: Platform>(platform: &P, request: &Request, request_id: &str) -> Response<P::Stream> {
@@ -237,13 +246,14 @@ pub async fn grant<P: Platform>(platform: &P, request: &Request, request_id: &st
 }
 
 async fn grant_units<P: Platform>(platform: &P, request: &Request, request_id: &str) -> Result<Value, Fault> {
-    let input: Grant = authorized(platform, request)?;
+    let input: GiveUnits = authorized(platform, request)?;
     let id = WorkspaceId::parse(&input.workspace_id)
         .ok_or_else(|| Refusal::invalid("`workspace_id` must be a UUID."))?;
     let units = amount(input.creative_units)?;
-    let note = input.note.unwrap_or_default().chars().take(MAX_NAME_CHARS).collect();
-    let grant = Command::Grant { amount: units, actor: Actor::operator(request_id), note };
-    workspace::ask(platform, &id, grant).await??;
+    let note: String = input.note.unwrap_or_default().chars().take(MAX_NAME_CHARS).collect();
+    let idempotency = repeatable(&id, units, &note, input.idempotency_key)?;
+    let grant = Grant { amount: units, actor: Actor::operator(request_id), note, idempotency };
+    workspace::ask(platform, &id, Command::Grant(grant)).await??;
     Ok(json!({ "workspace_id": id, "granted_creative_units": units }))
 }
 

@@ -85,8 +85,17 @@ const HEADERS = [
   "origin",
   "range",
 ];
-// Beside them, what is read everywhere else: pages, forms, OAuth.
-const PAGE_HEADERS = ["cf-connecting-ip", "content-type", "cookie", "referer", "sec-fetch-site", "user-agent"];
+// Beside them, what is read everywhere else: pages, forms, OAuth, REST.
+const PAGE_HEADERS = [
+  "cf-connecting-ip",
+  "content-type",
+  "cookie",
+  "idempotency-key",
+  "if-match",
+  "referer",
+  "sec-fetch-site",
+  "user-agent",
+];
 // Beside them, what is read everywhere when the operator trusts a proxy to have written it.
 const PROXY_HEADERS = ["cf-connecting-ip", "x-forwarded-host", "x-forwarded-proto"];
 

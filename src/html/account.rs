@@ -66,6 +66,7 @@ fn card(index: usize, app: &App, csrf: &str) -> Markup {
         action: "/account/apps/allowance",
         id: ("grant_id", &app.grant_id),
         name: &app.client_name,
+        unlimited: allowance::UNLIMITED,
     };
     html! {
         div.split {

@@ -1,9 +1,12 @@
-//! What a token or an app may spend: the two fields, the line that says it, the small form on its card.
+//! What a token, an app or a member may spend: the two fields, the line that says it, the small form on its card.
 //! Not for: what happens when it is used up (`workspace`).
 
 use super::parts;
 use crate::units::{Allowance, Units};
 use maud::{Markup, html};
+
+/// Of a token and an app.
+pub const UNLIMITED: &str = "No spending limit of its own";
 
 /// The fields' names, the same as the operator's API has.
 pub const PER_DAY: &str = "max_creative_units_per_day";
@@ -31,6 +34,8 @@ pub struct Card<'a> {
     /// Name and value of the field that names it.
     pub id: (&'a str, &'a str),
     pub name: &'a str,
+    /// What stands there when there is no limit.
+    pub unlimited: &'a str,
 }
 
 /// `Spends at most 50 a day, 500 a month`
@@ -56,7 +61,7 @@ pub fn card(card: &Card, allowance: Allowance, csrf: &str) -> Markup {
     html! {
         details.more {
             summary {
-                (words(allowance).as_deref().unwrap_or("No spending limit of its own"))
+                (words(allowance).as_deref().unwrap_or(card.unlimited))
                 span.unseen { ". Change the limits of " (parts::clean(card.name)) }
             }
             form.in-line-form method="post" action=(card.action) {

@@ -13,6 +13,7 @@ pub mod parts;
 pub mod problem;
 pub mod scopes;
 pub mod sign_in;
+pub mod statement;
 pub mod tokens;
 pub mod workspaces;
 

@@ -10,6 +10,8 @@ pub enum Group {
     Make,
     /// Reaches people or machines outside the gateway.
     Outside,
+    /// Changes what others may spend.
+    Budget,
     Change,
     Look,
 }
@@ -35,6 +37,7 @@ const WORDS: &[Words] = &[
     ("workflows:execute", Group::Make, "Run workflows", "Start and stop workflows of several steps.", "workflow runs"),
     ("stories:publish", Group::Outside, "Publish posts", "Post to the social accounts connected here, now or on a schedule.", "posts"),
     ("webhooks:write", Group::Outside, "Send events elsewhere", "Add and remove addresses that are told when something happens.", "webhooks"),
+    ("workspaces:write", Group::Budget, "Add and take away Creative Units", "Changes the budget of workspaces you own, if you own this gateway too. Do not give a token with this to an AI agent: it could raise its own budget.", "Creative Units"),
     ("workflows:write", Group::Change, "Edit workflows", "Make, change and delete workflows.", "workflows"),
     ("files:write", Group::Change, "Upload files", "Add files to use as references, masks and inputs.", "uploads"),
     ("projects:write", Group::Change, "Edit projects", "Make and change projects and their settings.", "projects"),
@@ -78,6 +81,7 @@ pub(super) fn checkboxes(id: &str, scopes: &[ScopeChoice]) -> Markup {
     html! {
         (open(id, scopes, Group::Make, "Make", "Spends units"))
         (open(id, scopes, Group::Outside, "Reach outside", "Leaves this gateway"))
+        (open(id, scopes, Group::Budget, "Budget", "Not for AI agents"))
         (folded(id, scopes, Group::Change, "Add and change"))
         (folded(id, scopes, Group::Look, "Look, without changing anything"))
     }
@@ -157,7 +161,9 @@ mod tests {
         let scopes: Vec<_> = WORDS.iter().filter_map(|words| ScopeChoice::named(words.0, true)).collect();
         let html = checkboxes("scope", &scopes).into_string();
         let before_folds = html.split("<details").next().unwrap_or_default();
-        for name in ["forge:execute", "workflows:execute", "stories:publish", "webhooks:write"] {
+        for name in
+            ["forge:execute", "workflows:execute", "stories:publish", "webhooks:write", "workspaces:write"]
+        {
             assert!(before_folds.contains(&format!("value=\"{name}\"")), "{name}");
         }
         assert_eq!(html.matches("type=\"checkbox\"").count(), WORDS.len());

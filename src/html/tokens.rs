@@ -69,7 +69,11 @@ const PRESETS: &[(&str, &str, &str)] = &[
     ("agent", "Agent", "Look, make and change. For coding agents and scripts that do the whole job."),
     ("read_only", "Look only", "Sees everything, spends nothing and changes nothing."),
     ("publish_only", "Publish only", "Sees posts and publishes them. Generates nothing."),
-    ("custom", "Choose myself", "Tick each permission."),
+    (
+        "custom",
+        "Choose myself",
+        "Tick each permission. Only here can a token be allowed to change how many Creative Units there are.",
+    ),
 ];
 
 const LIFETIMES: &[(&str, &str)] =
@@ -152,6 +156,7 @@ fn limits(index: usize, token: &Token, csrf: &str) -> Markup {
         action: "/account/tokens/allowance",
         id: ("token_id", &token.token_id),
         name: &token.name,
+        unlimited: allowance::UNLIMITED,
     };
     match (token.state, allowance::words(token.allowance)) {
         (TokenState::Active, _) => allowance::card(&card, token.allowance, csrf),

@@ -2,7 +2,10 @@
 //! Not for: who may do what (`workspace`); a form that is shown can still be refused.
 
 use super::Nav;
+use super::allowance;
 use super::parts::{self, Notice};
+use super::statement::{self, Line};
+use crate::units::{Allowance, Units};
 use maud::{Markup, html};
 
 #[derive(Clone, Debug)]
@@ -41,8 +44,14 @@ pub struct Workspace {
     pub free: String,
     pub reserved: String,
     pub spent: String,
-    /// The person may add Creative Units.
+    /// The person may add Creative Units and take free ones away.
     pub can_grant: bool,
+    /// Goes into the form that does it, so that a double click is one grant.
+    pub grant_key: String,
+    /// The end of the statement, newest first.
+    pub latest: Vec<Line>,
+    /// Above which price a person is asked first. None: never.
+    pub confirm_above: Option<Units>,
     pub members: Vec<Member>,
     pub invitations: Vec<OpenInvitation>,
 }
@@ -54,6 +63,7 @@ pub struct Member {
     pub email: String,
     pub role: Role,
     pub is_self: bool,
+    pub allowance: Allowance,
 }
 
 #[derive(Clone, Debug)]
@@ -147,16 +157,17 @@ pub fn workspace(view: &Workspace) -> String {
                 p.lead { "You are " @if is_owner { "an owner" } @else { "a " (view.role.value()) } ": you can " (view.role.can()) "." }
             }
             (parts::told(view.notice.as_ref()))
-            (units(view))
-            @if view.can_grant { (grant(&base, csrf)) }
+            (units(view, &base))
+            @if view.can_grant { (grant(&base, csrf, &view.grant_key)) }
             (members(view, &base))
+            @if is_owner { (threshold(view, &base)) }
             @if is_owner { (invitations(view, &base)) }
         }
     };
     super::document(&view.name, Some(&view.nav), main)
 }
 
-fn units(view: &Workspace) -> Markup {
+fn units(view: &Workspace, base: &str) -> Markup {
     parts::card(
         "units",
         "Creative Units",
@@ -166,27 +177,55 @@ fn units(view: &Workspace) -> Markup {
                 div { dt { "Reserved by runs under way" } dd { (view.reserved) } }
                 div { dt { "Spent so far" } dd { (view.spent) } }
             }
+            @if !view.latest.is_empty() { (statement::lines("latest", &view.latest)) }
+            p.links {
+                a href={ (base) "/statement" } { "Whole statement" }
+                @if view.role == Role::Owner { a href={ (base) "/activity" } { "Activity" } }
+            }
         },
     )
 }
 
-fn grant(base: &str, csrf: &str) -> Markup {
-    let amount = html! {
-        input #creative_units name="creative_units" type="number" min="0.001" max="1000000000" step="any"
-            inputmode="decimal" required;
+fn threshold(view: &Workspace, base: &str) -> Markup {
+    let typed = view.confirm_above.map(|units| units.to_string()).unwrap_or_default();
+    let above = html! {
+        input #confirm_above name="confirm_above" value=(typed) inputmode="decimal" autocomplete="off" maxlength="20"
+            aria-describedby="confirm_above-hint";
     };
-    let note =
-        html! { input #note name="note" maxlength="200" autocomplete="off" placeholder="Budget for March"; };
+    let hint = "Creative Units. Leave it empty to never ask. Apps that cannot ask somebody go on without; limits hold for those.";
+    parts::card(
+        "threshold",
+        "Ask before a costly run",
+        &html! {
+            form.stack method="post" action={ (base) "/threshold" } {
+                (parts::csrf(&view.nav.csrf))
+                (parts::field("confirm_above", "Ask before a run that costs more than", Some(hint), &above))
+                div { button type="submit" { "Save" span.unseen { " when to ask" } } }
+            }
+        },
+    )
+}
+
+fn grant(base: &str, csrf: &str, key: &str) -> Markup {
+    let amount = html! {
+        input #creative_units name="creative_units" autocomplete="off" maxlength="20" required
+            aria-describedby="grant-hint";
+    };
+    let note = html! {
+        input #note name="note" maxlength="200" autocomplete="off" placeholder="Budget for March"
+            aria-describedby="grant-hint";
+    };
     parts::card(
         "grant",
-        "Add Creative Units",
+        "Add or take away Creative Units",
         &html! {
-            p.hint { "Units are a budget of this gateway, not a payment. What is added cannot be taken back, and stands in the ledger with your name." }
+            p.hint #grant-hint { "With a minus, such as -20, free ones are taken away; that needs a reason. Units are a budget of this gateway, not a payment. Each change stands in the statement with your name, for every member to read." }
             form.in-line-form method="post" action={ (base) "/grants" } {
                 (parts::csrf(csrf))
+                (parts::hidden("idempotency_key", key))
                 (parts::field("creative_units", "Creative Units", None, &amount))
-                (parts::field("note", "Note (optional)", None, &note))
-                (parts::button("Add"))
+                (parts::field("note", "Reason", None, &note))
+                (parts::button("Change"))
             }
         },
     )
@@ -203,7 +242,12 @@ fn members(view: &Workspace, base: &str) -> Markup {
                     li {
                         span.row-name { (parts::name(&member.email)) @if member.is_self { " " (parts::tag("You")) } }
                         @if is_owner { (manage(index, member, base, &view.nav.csrf)) }
-                        @else { span.hint { (member.role.label()) } }
+                        @else {
+                            span.hint {
+                                (member.role.label())
+                                @if let Some(words) = allowance::words(member.allowance) { ". " (words) }
+                            }
+                        }
                     }
                 }
             }
@@ -235,7 +279,19 @@ fn manage(index: usize, member: &Member, base: &str, csrf: &str) -> Markup {
             }
             (parts::confirm(if member.is_self { "Leave" } else { "Remove" }, &member.email, &question))
         }
+        @if member.role != Role::Viewer { div.row-more { (spends(index, member, base, csrf)) } }
     }
+}
+
+fn spends(index: usize, member: &Member, base: &str, csrf: &str) -> Markup {
+    let card = allowance::Card {
+        key: &format!("member-{index}"),
+        action: &format!("{base}/members/allowance"),
+        id: ("person", &member.person),
+        name: &member.email,
+        unlimited: "Spends without a limit",
+    };
+    allowance::card(&card, member.allowance, csrf)
 }
 
 fn roles(id: &str, chosen: Role) -> Markup {

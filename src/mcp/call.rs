@@ -5,7 +5,7 @@ use super::era::Finished;
 use super::message::{self, RpcError};
 use super::methods;
 use super::transport::{Reply, lacks_scope, refuse};
-use super::{Exchange, sse};
+use super::{Exchange, confirm, sse, tasks};
 use crate::error::{Code, Refusal};
 use crate::http::Response;
 use crate::oauth::bearer::Denied;
@@ -62,11 +62,8 @@ pub async fn tool<P: Platform>(
     if !exchange.caller.scopes.has_all(entry.scopes) {
         return Reply::Http(lacks_scope(&exchange, entry.scopes, &id));
     }
-    let token = progress_token(&params);
-    run(exchange, id, move |exchange, id, stream| {
-        product(exchange, id, entry.name, arguments, token, stream).boxed_local()
-    })
-    .await
+    let call = Call { name: entry.name, arguments, params };
+    run(exchange, id, move |exchange, id, stream| product(exchange, id, call, stream).boxed_local()).await
 }
 
 fn progress_token(params: &Map<String, Value>) -> Option<Value> {
@@ -77,15 +74,22 @@ fn progress_token(params: &Map<String, Value>) -> Option<Value> {
         .cloned()
 }
 
-/// One of our own tools.
+/// One call of our own tools.
+struct Call {
+    name: &'static str,
+    arguments: Value,
+    params: Map<String, Value>,
+}
+
+/// Makes the call, and makes it again when a person has agreed to its price meanwhile.
 async fn product<P: Platform>(
     exchange: Exchange<P>,
     id: Value,
-    name: &'static str,
-    arguments: Value,
-    token: Option<Value>,
+    call: Call,
     stream: UnboundedSender<String>,
 ) -> Outcome {
+    let done = |body: String| Outcome::Message { status: 200, body };
+    let token = progress_token(&call.params);
     let progress = |done: f64, message: &str| {
         if let Some(token) = &token {
             let params = json!({ "progressToken": token, "progress": done, "total": 1, "message": message });
@@ -93,30 +97,62 @@ async fn product<P: Platform>(
             let _ = stream.unbounded_send(message::notification("notifications/progress", &params));
         }
     };
-    let context = Context {
-        platform: &exchange.platform,
-        caller: &exchange.caller,
-        origin: &exchange.origin,
-        request_id: &exchange.request_id,
-        pictures: exchange.selection.pictures,
-        progress: &progress,
-        allowance: Allowance::default(),
-        consent: Consent::CannotAsk,
+    let mut answer = match confirm::given(&exchange, call.name, &call.arguments, &call.params) {
+        Ok(answer) => answer,
+        Err(error) => return done(error.response(Some(&id))),
     };
-    match tools::call(&context, name, arguments).await {
-        Some(Ok(Called::Result(result))) => {
-            Outcome::Message { status: 200, body: respond(&exchange, &id, result) }
+    loop {
+        let agreement = match answer {
+            Some(Err(refusal)) => {
+                let result = ToolResult::refused(&refusal, &exchange.request_id);
+                return done(respond(&exchange, &id, result));
+            }
+            Some(Ok(agreement)) => Some(agreement),
+            None => None,
+        };
+        let consent = match &agreement {
+            Some(agreement) => Consent::Given(agreement.price),
+            None => confirm::consent(&exchange),
+        };
+        let context = Context {
+            platform: &exchange.platform,
+            caller: &exchange.caller,
+            origin: &exchange.origin,
+            request_id: &exchange.request_id,
+            pictures: exchange.selection.pictures,
+            progress: &progress,
+            allowance: Allowance::default(),
+            consent,
+            agreement: agreement.as_ref().map(|agreement| agreement.name.as_str()),
+        };
+        match tools::call(&context, call.name, call.arguments.clone()).await {
+            Some(Ok(Called::Result(result))) => return done(respond(&exchange, &id, result)),
+            Some(Ok(Called::Confirm(confirmation))) if exchange.era.is_modern() => {
+                let finished = confirm::input_required(&exchange, call.name, &call.arguments, &confirmation);
+                return done(message::response(&id, &exchange.era.finish(finished)));
+            }
+            Some(Ok(Called::Confirm(confirmation))) => {
+                answer = match confirm::ask(&exchange, &stream, &confirmation).await {
+                    Ok(answer) => Some(answer),
+                    Err(error) => return done(error.response(Some(&id))),
+                };
+            }
+            Some(Err(denied)) => return Outcome::Denied(denied),
+            None => return done(RpcError::internal().response(Some(&id))),
         }
-        Some(Ok(Called::Confirm(_))) => {
-            Outcome::Message { status: 200, body: RpcError::internal().response(Some(&id)) }
-        }
-        Some(Err(denied)) => Outcome::Denied(denied),
-        None => Outcome::Message { status: 200, body: RpcError::internal().response(Some(&id)) },
     }
 }
 
 /// A tool result as a response message of this era.
-pub fn respond<P: Platform>(exchange: &Exchange<P>, id: &Value, mut result: ToolResult) -> String {
+pub fn respond<P: Platform>(exchange: &Exchange<P>, id: &Value, result: ToolResult) -> String {
+    let finished = match &result.begun {
+        Some(begun) if exchange.client.tasks => tasks::created(exchange, begun),
+        _ => finished(exchange, result),
+    };
+    message::response(id, &exchange.era.finish(finished))
+}
+
+pub fn finished<P: Platform>(exchange: &Exchange<P>, mut result: ToolResult) -> Finished {
     if !exchange.era.has_structured_results() {
         result.structured = None;
         result.content.retain(|block| !matches!(block, tools::Content::ResourceLink { .. }));
@@ -124,7 +160,7 @@ pub fn respond<P: Platform>(exchange: &Exchange<P>, id: &Value, mut result: Tool
     let meta =
         result.meta.take().and_then(|meta| if let Value::Object(meta) = meta { Some(meta) } else { None });
     let json = serde_json::to_string(&result).unwrap_or_else(|_| "{\"content\":[]}".into());
-    message::response(id, &exchange.era.finish(Finished { meta, ..Finished::new(json) }))
+    Finished { meta, ..Finished::new(json) }
 }
 
 /// Runs a call and decides the form of its answer by how it goes.

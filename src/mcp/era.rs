@@ -62,6 +62,11 @@ impl Era {
         self >= Era::V2025_06_18
     }
 
+    /// A server may ask the person something since 2025-06-18.
+    pub fn has_elicitation(self) -> bool {
+        self >= Era::V2025_06_18
+    }
+
     /// An id without data at the start of a stream, so that a client can come back before the first event.
     pub fn primes_streams(self) -> bool {
         self == Era::V2025_11_25
@@ -231,6 +236,7 @@ fn check_name(method: &str, params: &Map<String, Value>, headers: &Headers) -> R
     let field = match method {
         "tools/call" | "prompts/get" => "name",
         "resources/read" => "uri",
+        "tasks/get" | "tasks/update" | "tasks/cancel" => "taskId",
         _ => return Ok(()),
     };
     let Some(expected) = params.get(field).and_then(Value::as_str) else { return Ok(()) };

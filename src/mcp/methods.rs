@@ -3,9 +3,10 @@
 
 use super::era::{self, Finished};
 use super::message::{self, RpcError};
-use super::transport::{Reply, lacks_scope};
-use super::{Exchange, complete, legacy, prompts, resources};
+use super::transport::{Reply, lacks_scope, refuse};
+use super::{Exchange, complete, legacy, prompts, resources, tasks};
 use crate::oauth::Scope;
+use crate::oauth::bearer::Denied;
 use crate::page;
 use crate::platform::{Level, Platform, Unavailable};
 use crate::tools;
@@ -23,6 +24,8 @@ pub enum Refused {
     Rpc(RpcError),
     /// 403 with every scope needed.
     Scope(&'static [Scope]),
+    /// The token stopped being valid since the request began.
+    Denied(Denied),
 }
 
 impl From<RpcError> for Refused {
@@ -57,6 +60,13 @@ pub async fn answer<P: Platform>(
         "prompts/list" => prompts::list(&params),
         "prompts/get" => prompts::get(exchange, &params),
         "completion/complete" => complete::complete(exchange, &params).await,
+        #[cfg(feature = "conformance")]
+        "tasks/get" | "tasks/update" | "tasks/cancel" if modern && super::fixtures::is_task(&params) => {
+            super::fixtures::answer_task(exchange, method, &params).await
+        }
+        "tasks/get" if modern => tasks::get(exchange, &params).await,
+        "tasks/update" if modern => tasks::update(exchange, &params).await,
+        "tasks/cancel" if modern => tasks::cancel(exchange, &params).await,
         _ => Err(RpcError::method_not_found(method).into()),
     }
 }
@@ -79,6 +89,10 @@ where
             Reply::Json { status: exchange.era.status(&error), body: error.response(Some(id)), session: None }
         }
         Err(Refused::Scope(needed)) => Reply::Http(lacks_scope(exchange, needed, id)),
+        Err(Refused::Denied(denied)) => {
+            let Exchange { platform, origin, query, request_id, .. } = exchange;
+            Reply::Http(refuse(platform, &denied, origin, query, request_id))
+        }
     }
 }
 
@@ -90,9 +104,13 @@ pub fn fault<P: Platform>(exchange: &Exchange<P>, reason: &Unavailable) -> RpcEr
 }
 
 fn discover() -> Finished {
+    let mut capabilities = legacy::capabilities();
+    if let Some(fields) = capabilities.as_object_mut() {
+        fields.insert("extensions".into(), json!({ tasks::EXTENSION: {} }));
+    }
     let result = json!({
         "supportedVersions": [era::MODERN],
-        "capabilities": legacy::capabilities(),
+        "capabilities": capabilities,
         "instructions": SERVER_INSTRUCTIONS,
     });
     Finished::from(result).cached(STATIC_MILLIS, true)

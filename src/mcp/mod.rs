@@ -8,6 +8,7 @@
 pub mod ask;
 pub mod call;
 pub mod complete;
+pub mod confirm;
 pub mod era;
 #[cfg(feature = "conformance")]
 pub mod fixtures;
@@ -20,6 +21,7 @@ pub mod prompts;
 pub mod resources;
 pub mod session;
 pub mod sse;
+pub mod tasks;
 pub mod transport;
 
 use crate::http::Request;
@@ -51,16 +53,27 @@ pub struct Exchange<P: Platform> {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClientCapabilities {
+    /// Of the form kind.
     pub elicitation: bool,
     pub sampling: bool,
     pub roots: bool,
+    /// The extension; in the modern era only.
+    pub tasks: bool,
 }
 
 impl ClientCapabilities {
     pub fn of(value: Option<&serde_json::Value>) -> Self {
-        let has =
-            |name: &str| value.and_then(|capabilities| capabilities.get(name)).is_some_and(|v| v.is_object());
-        Self { elicitation: has("elicitation"), sampling: has("sampling"), roots: has("roots") }
+        let found = |name: &str| value?.get(name)?.as_object();
+        let has = |name: &str| found(name).is_some();
+        Self {
+            // Before it had kinds it was an empty object, and that still means forms.
+            elicitation: found("elicitation")
+                .is_some_and(|kinds| kinds.is_empty() || kinds.contains_key("form")),
+            sampling: has("sampling"),
+            roots: has("roots"),
+            tasks: found("extensions")
+                .is_some_and(|extensions| extensions.get(tasks::EXTENSION).is_some_and(|v| v.is_object())),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::origin::{host, is_loopback};
 
 /// Request headers a browser client sends; the discovery documents are preflighted with the version header.
 const ALLOW_HEADERS: &str = "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Session-Id, Last-Event-ID";
-const EXPOSE_HEADERS: &str = "WWW-Authenticate, Mcp-Session-Id, X-Request-Id, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset";
+const EXPOSE_HEADERS: &str = "WWW-Authenticate, Mcp-Session-Id, X-Request-Id, Retry-After, Link, ETag, Location, Content-Disposition, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset";
 /// Browsers cap it at two hours anyway.
 const PREFLIGHT_SECONDS: &str = "7200";
 

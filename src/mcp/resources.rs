@@ -270,7 +270,11 @@ pub async fn wait<P: Platform>(exchange: &Exchange<P>, view: &View, millis: i64)
     runs::get(&exchange.platform, &view.run_id, Some(wait)).await.ok()?.ok()
 }
 
-fn context<'a, P: Platform>(exchange: &'a Exchange<P>, progress: &'a dyn Fn(f64, &str)) -> Context<'a, P> {
+/// For reading: nobody is told how far it is, and nothing is spent.
+pub fn context<'a, P: Platform>(
+    exchange: &'a Exchange<P>,
+    progress: &'a dyn Fn(f64, &str),
+) -> Context<'a, P> {
     Context {
         platform: &exchange.platform,
         caller: &exchange.caller,
@@ -280,6 +284,7 @@ fn context<'a, P: Platform>(exchange: &'a Exchange<P>, progress: &'a dyn Fn(f64,
         progress,
         allowance: Allowance::default(),
         consent: Consent::CannotAsk,
+        agreement: None,
     }
 }
 

@@ -67,7 +67,7 @@ pub fn open<P: Platform>(platform: &P, caller: &Caller, header: &str) -> Option<
     Some(SessionId {
         name: payload.i,
         era: Era::legacy(&payload.v)?,
-        client: ClientCapabilities { elicitation: has(0), sampling: has(1), roots: has(2) },
+        client: ClientCapabilities { elicitation: has(0), sampling: has(1), roots: has(2), tasks: false },
         expires_at,
     })
 }

@@ -8,13 +8,14 @@
 //! nothing has to be stored while the person thinks. Approval is asked each time: a remembered one would let anybody who
 //! can start a flow in the person's browser finish it.
 
-use super::account::{self, Account, NewGrant, Standing};
+use super::account::{self, Account, Changed, NewGrant, Standing};
 use super::client::{self, Client, ClientFault};
 use super::consent;
 use super::discovery;
 use super::opaque::{self, Kind};
 use super::redirect;
 use super::scope::{Scope, Scopes};
+use super::trail;
 use crate::crypto;
 use crate::html;
 use crate::http::{Form, Request, Response, percent_encode};
@@ -23,6 +24,7 @@ use crate::origin;
 use crate::platform::{Budget, Level, Platform, Unavailable};
 use crate::sign_in::{self, Session, SignInFault, session};
 use crate::time::Timestamp;
+use crate::workspace::Actor;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -182,7 +184,7 @@ fn details(
         redirect_uri,
         state: state.filter(|state| state.len() <= MAX_STATE_CHARS),
         code_challenge: query.get("code_challenge").unwrap_or_default().to_owned(),
-        scopes: Scopes::all(),
+        scopes: Scopes::for_apps(),
         resource: discovery::resource(issuer),
         must_authenticate: client.must_authenticate(),
         wants_keeping: client.wants_keeping,
@@ -225,8 +227,8 @@ fn details(
         return Err(refuse(&asked, "invalid_target", &why));
     }
     // Scopes of other servers' worlds are left out; a request for nothing we know asks for all, and the person chooses.
-    asked.scopes =
-        query.get("scope").map(Scopes::known).filter(|scopes| !scopes.is_empty()).unwrap_or(asked.scopes);
+    let named = query.get("scope").map(|scope| Scopes::known(scope).and(Scopes::for_apps()));
+    asked.scopes = named.filter(|scopes| !scopes.is_empty()).unwrap_or(asked.scopes);
     Ok(asked)
 }
 
@@ -356,7 +358,8 @@ pub async fn answer<P: Platform>(platform: &P, request: &Request, request_id: &s
         )
         .await;
     }
-    match approve(platform, request, &session, &asked, chosen, form.get("workspace_id")).await {
+    let workspace_id = form.get("workspace_id");
+    match approve(platform, request, &session, &asked, chosen, workspace_id, request_id).await {
         Ok(location) => Response::see_other(location),
         Err(end) => finish(platform, request, end, request_id),
     }
@@ -393,6 +396,7 @@ async fn approve<P: Platform>(
     asked: &AuthorizationRequest,
     scopes: Scopes,
     workspace_id: Option<&str>,
+    request_id: &str,
 ) -> Result<String, End> {
     let workspace_id = workspace_id
         .and_then(WorkspaceId::parse)
@@ -435,6 +439,10 @@ async fn approve<P: Platform>(
         "grant.authorized",
         json!({ "grant_id": grant_id, "client_id": asked.client_id, "workspace_id": workspace_id, "scopes": scopes }),
     );
+    let connected = Changed { id: grant_id.to_string(), workspace_id: Some(workspace_id) };
+    let actor = Actor::person(&session.person, None, request_id);
+    let details = json!({ "app": asked.client_name, "host": asked.client_host, "scopes": scopes });
+    trail::tell(platform, &session.person, &actor, "app.connected", &[connected], &details).await;
     let issuer = origin::public(platform.config(), request);
     Ok(redirect::build(&asked.redirect_uri, &[("code", &code)], asked.state.as_deref(), issuer))
 }

@@ -220,7 +220,7 @@ pub fn unauthorized<S>(denied: &Denied, origin: &str, query: &str, body: String)
         _ => String::new(),
     };
     let url = discovery::metadata_url(origin, query);
-    let challenge = format!("Bearer resource_metadata=\"{url}\", scope=\"{}\"{error}", Scopes::all());
+    let challenge = format!("Bearer resource_metadata=\"{url}\", scope=\"{}\"{error}", Scopes::for_apps());
     Response::json(401, body).with("www-authenticate", challenge).with("cache-control", "no-store")
 }
 
@@ -228,7 +228,7 @@ pub fn unauthorized<S>(denied: &Denied, origin: &str, query: &str, body: String)
 /// has, at once, because older clients ask for exactly what the challenge lists.
 pub fn step_up(caller: &Caller, needed: &[Scope], origin: &str, query: &str) -> String {
     let wanted: Scopes =
-        Scope::ALL.iter().copied().filter(|s| caller.scopes.has(*s) || needed.contains(s)).collect();
+        Scopes::for_apps().iter().filter(|s| caller.scopes.has(*s) || needed.contains(s)).collect();
     let lacking: Vec<_> = needed.iter().filter(|s| !caller.scopes.has(**s)).map(|s| s.as_str()).collect();
     format!(
         "Bearer error=\"insufficient_scope\", scope=\"{wanted}\", resource_metadata=\"{}\", error_description=\"The token lacks {}.\"",

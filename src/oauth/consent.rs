@@ -88,7 +88,7 @@ async fn workspaces<P: Platform>(
 /// A client that asks for everything gets ticked what it got last time; one that asks for certain things (a step-up)
 /// needs just these.
 fn scopes(asked: Scopes, before: Option<Scopes>) -> Vec<ScopeChoice> {
-    let is_everything = asked == Scopes::all();
+    let is_everything = asked == Scopes::for_apps();
     let last = is_everything.then_some(before).flatten();
     let choice = |scope: Scope| ScopeChoice::named(scope.as_str(), last.is_none_or(|last| last.has(scope)));
     asked.iter().filter_map(choice).collect()

@@ -6,7 +6,7 @@
 
 use super::client::AuthMethod;
 use super::keys;
-use super::scope::Scope;
+use super::scope::{Scope, Scopes};
 use crate::http::{Request, Response};
 use crate::origin;
 use crate::platform::Platform;
@@ -66,7 +66,7 @@ pub fn names_us(given: &str, issuer: &str) -> bool {
 }
 
 fn scopes() -> Vec<&'static str> {
-    Scope::ALL.iter().map(|scope| scope.as_str()).collect()
+    Scopes::for_apps().iter().map(Scope::as_str).collect()
 }
 
 fn protected_resource(issuer: &str, query: &str) -> Value {

@@ -26,6 +26,7 @@ pub mod registration;
 pub mod revoke;
 pub mod scope;
 pub mod token;
+pub mod trail;
 pub mod userinfo;
 
 pub use bearer::Caller;

@@ -42,6 +42,15 @@ scopes! {
     MediaWrite = "media:write";
     WebhooksRead = "webhooks:read";
     WebhooksWrite = "webhooks:write";
+    WorkspacesWrite = "workspaces:write";
+}
+
+impl Scope {
+    /// Whether an app may be offered it. A model that holds a token with `workspaces:write` could give itself money, so
+    /// only a personal access token has it, and only where it was asked for by name.
+    pub fn is_for_apps(self) -> bool {
+        self != Scope::WorkspacesWrite
+    }
 }
 
 /// A set of scopes, one bit each. On the wire it is the space-separated list of RFC 6749.
@@ -51,6 +60,11 @@ pub struct Scopes(u32);
 impl Scopes {
     pub fn all() -> Self {
         Scope::ALL.iter().copied().collect()
+    }
+
+    /// All that an app may be offered, and a token has that was made without naming any.
+    pub fn for_apps() -> Self {
+        Scope::ALL.iter().copied().filter(|scope| scope.is_for_apps()).collect()
     }
 
     pub fn has(self, scope: Scope) -> bool {
@@ -130,7 +144,7 @@ pub fn preset(name: &str) -> Option<Scopes> {
         // Publishing and telling other machines have to be asked for by name.
         "agent" => {
             let reaches_out = |scope: &Scope| matches!(scope, Scope::StoriesPublish | Scope::WebhooksWrite);
-            Some(Scope::ALL.iter().copied().filter(|scope| !reaches_out(scope)).collect())
+            Some(Scopes::for_apps().iter().filter(|scope| !reaches_out(scope)).collect())
         }
         "read_only" => {
             Some(Scope::ALL.iter().copied().filter(|scope| scope.as_str().ends_with(":read")).collect())
@@ -155,5 +169,14 @@ mod tests {
         let published = preset("publish_only").unwrap();
         assert!(published.has(Scope::StoriesPublish) && !published.has(Scope::ForgeExecute));
         assert!(!preset("read_only").unwrap().has(Scope::MediaWrite) && preset("other").is_none());
+    }
+
+    #[test]
+    fn no_preset_and_no_app_gets_what_gives_units() {
+        let presets = ["agent", "read_only", "publish_only"].map(|name| preset(name).unwrap());
+        for scopes in presets.into_iter().chain([Scopes::for_apps()]) {
+            assert!(!scopes.has(Scope::WorkspacesWrite) && !scopes.is_empty(), "{scopes}");
+        }
+        assert!(Scopes::all().has(Scope::WorkspacesWrite));
     }
 }

@@ -41,7 +41,12 @@ pub async fn change<P: Platform>(
 ) -> Outcome<P::Stream> {
     let allowance = read(&typed(&visit.form)).map_err(|[what, next]| told(400, what, next))?;
     match visit.ask(Command::SetAllowance { id: id.clone(), allowance }).await? {
-        Reply::Done => {
+        Reply::Changed(changed) => {
+            let name = match id {
+                CredentialId::Token(_) => "token.allowance_changed",
+                CredentialId::Grant(_) => "app.allowance_changed",
+            };
+            visit.tell(name, &changed, json!(allowance)).await;
             let fields = json!({ "credential": id, "allowance": allowance });
             visit.platform.log(Level::Info, "allowance.changed", fields);
             Ok(Response::see_other(format!("{page}?done={}", CHANGED.0)))

@@ -5,7 +5,7 @@ use crate::html::account::{Account, App, account};
 use crate::html::{self, Section, scopes};
 use crate::http::Response;
 use crate::id::{GrantId, WorkspaceId};
-use crate::oauth::account::{Command, CredentialId, GrantRow, Reply};
+use crate::oauth::account::{Changed, Command, CredentialId, GrantRow, Reply};
 use crate::platform::{Level, Platform};
 use crate::sign_in::session;
 use crate::workspace::Summary;
@@ -65,8 +65,9 @@ fn app(grant: GrantRow, workspaces: &[(WorkspaceId, Summary)]) -> App {
 pub async fn revoke<P: Platform>(visit: &Visit<'_, P>) -> Outcome<P::Stream> {
     let grant_id = visit.form.get("grant_id").and_then(GrantId::parse).ok_or_else(not_yours)?;
     match visit.ask(Command::RevokeGrant { grant_id: grant_id.clone(), client_id: None }).await? {
-        Reply::Done => {
+        Reply::Changed(ended) => {
             visit.platform.log(Level::Info, "grant.revoked", json!({ "grant_id": grant_id }));
+            visit.tell("app.disconnected", &ended, json!({})).await;
             Ok(Response::see_other("/account?done=disconnected"))
         }
         _ => Err(not_yours()),
@@ -85,7 +86,13 @@ fn not_yours() -> Fault {
 
 /// `POST /account/sign-out-everywhere`
 pub async fn sign_out_everywhere<P: Platform>(visit: &Visit<'_, P>) -> Outcome<P::Stream> {
-    visit.ask(Command::SignOutEverywhere).await?;
+    let ended = match visit.ask(Command::SignOutEverywhere).await? {
+        Reply::Changed(ended) => ended,
+        _ => Vec::new(),
+    };
+    let everywhere = Changed { id: visit.session.person.to_string(), workspace_id: None };
+    visit.tell("person.signed_out_everywhere", &[everywhere], json!({})).await;
+    visit.tell("app.disconnected", &ended, json!({ "by": "signing out everywhere" })).await;
     visit.platform.log(
         Level::Info,
         "person.signed_out_everywhere",

@@ -10,6 +10,7 @@ pub mod apps;
 pub mod check;
 pub mod home;
 pub mod invitations;
+pub mod statement;
 pub mod tokens;
 pub mod workspaces;
 
@@ -17,12 +18,13 @@ use crate::error::Refusal;
 use crate::html::{Nav, Notice, Section, Tone};
 use crate::http::{Form, Request, Response, percent_encode};
 use crate::id::WorkspaceId;
-use crate::oauth::account::{self, Account};
+use crate::oauth::account::{self, Account, Changed};
+use crate::oauth::trail;
 use crate::origin;
 use crate::platform::{Level, Platform, Unavailable};
 use crate::sign_in::{self, Session, SignInFault, session};
 use crate::workspace::{self, Actor, Command};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Workspaces a page lists.
 const MAX_LISTED: u32 = 100;
@@ -102,7 +104,13 @@ async fn show<P: Platform>(visit: &Visit<'_, P>) -> Option<Outcome<P::Stream>> {
         "/account/workspaces" => workspaces::list(visit).await,
         "/account/check" => check::show(visit).await,
         _ => match (path.strip_prefix("/account/workspaces/"), path.strip_prefix("/invitations/")) {
-            (Some(id), _) => workspaces::show(visit, id).await,
+            (Some(rest), _) => match rest.split_once('/') {
+                None => workspaces::show(visit, rest).await,
+                Some((id, "statement")) => statement::show(visit, id).await,
+                Some((id, "statement.csv")) => statement::download(visit, id).await,
+                Some((id, "activity")) => statement::activity(visit, id).await,
+                Some(_) => return None,
+            },
             (_, Some(token)) => invitations::show(visit, token).await,
             _ => return None,
         },
@@ -126,6 +134,8 @@ async fn take<P: Platform>(visit: &Visit<'_, P>) -> Option<Outcome<P::Stream>> {
         _ => match (path.strip_prefix("/account/workspaces/"), path.strip_prefix("/invitations/")) {
             (Some(rest), _) => match rest.split_once('/')? {
                 (id, "members") => workspaces::change_member(visit, id).await,
+                (id, "members/allowance") => workspaces::limit_member(visit, id).await,
+                (id, "threshold") => workspaces::set_threshold(visit, id).await,
                 (id, "invitations") => workspaces::invite(visit, id).await,
                 (id, "invitations/withdraw") => workspaces::withdraw(visit, id).await,
                 (id, "grants") => workspaces::grant(visit, id).await,
@@ -143,11 +153,9 @@ impl<P: Platform> Visit<'_, P> {
         Nav { person: self.session.email.clone(), active, is_owner: self.is_owner(), csrf }
     }
 
-    /// Of the gateway; on the own machine everybody is.
+    /// Of the gateway.
     pub fn is_owner(&self) -> bool {
-        let config = self.platform.config();
-        config.owners.contains(&self.session.email)
-            || (config.owners.is_empty() && origin::is_local(config, self.request))
+        sign_in::is_owner(self.platform.config(), self.request, &self.session.person)
     }
 
     /// The person, as the audit log names who did something.
@@ -161,6 +169,12 @@ impl<P: Platform> Visit<'_, P> {
 
     pub async fn ask(&self, command: account::Command) -> Result<account::Reply, Unavailable> {
         self.platform.ask::<Account>(self.session.person.as_str(), command).await
+    }
+
+    /// Tells the workspaces concerned what the person did to a token or an app.
+    pub async fn tell(&self, name: &str, changed: &[Changed], details: Value) {
+        let (person, actor) = (&self.session.person, self.actor());
+        trail::tell(self.platform, person, &actor, name, changed, &details).await;
     }
 
     /// The workspaces the person belongs to, with what each says of itself.

@@ -7,7 +7,7 @@ use crate::html::tokens::{MadeToken, Token, TokenForm, TokenState, Tokens, token
 use crate::html::{self, Section};
 use crate::http::Response;
 use crate::id::{TokenId, WorkspaceId};
-use crate::oauth::account::{Command, CredentialId, NewToken, Reply, TokenRow};
+use crate::oauth::account::{Changed, Command, CredentialId, NewToken, Reply, TokenRow};
 use crate::oauth::opaque::{self, Kind};
 use crate::oauth::scope::{self, Scope, Scopes};
 use crate::platform::{Level, Platform};
@@ -163,9 +163,12 @@ async fn issue<P: Platform>(
         expires_at,
         allowance,
     };
+    let details = issued.details();
     if let Reply::Mismatch(why) = visit.ask(Command::Issue(issued)).await? {
         return Ok(Err(why));
     }
+    let made = Changed { id: token_id.to_string(), workspace_id: workspace_id.clone() };
+    visit.tell("token.issued", &[made], details).await;
     let fields = json!({ "token_id": token_id, "workspace_id": workspace_id, "scopes": scopes });
     visit.platform.log(Level::Info, "token.issued", fields);
     Ok(Ok(MadeToken { name: form.name.clone(), token }))
@@ -185,8 +188,9 @@ fn not_yours() -> Fault {
 pub async fn revoke<P: Platform>(visit: &Visit<'_, P>) -> Outcome<P::Stream> {
     let token_id = visit.form.get("token_id").and_then(TokenId::parse).ok_or_else(not_yours)?;
     match visit.ask(Command::Revoke { token_id: token_id.clone() }).await? {
-        Reply::Done => {
+        Reply::Changed(ended) => {
             visit.platform.log(Level::Info, "token.revoked", json!({ "token_id": token_id }));
+            visit.tell("token.revoked", &ended, json!({})).await;
             Ok(Response::see_other("/account/tokens?done=revoked"))
         }
         _ => Err(not_yours()),

@@ -1,17 +1,19 @@
 //! `/account/workspaces`: the workspaces a person belongs to, who else does, and what owners may change.
 //! Not for: the rules themselves, which the workspace's own object keeps (`workspace::members`).
 
-use super::invitations;
 use super::{Fault, Outcome, Visit, told};
+use super::{allowance, invitations, statement};
+use crate::api::grants;
+use crate::error::Code;
 use crate::html::workspaces as view;
 use crate::html::{self, Section};
 use crate::http::Response;
-use crate::id::{InvitationId, PersonId, WorkspaceId};
+use crate::id::{self, InvitationId, PersonId, WorkspaceId};
 use crate::oauth::account::{self, Account, Invitation};
 use crate::platform::{Level, Platform};
 use crate::sign_in::arrive;
 use crate::units::Units;
-use crate::workspace::{self, Command, Invited, Member, Reply, Role};
+use crate::workspace::{self, Command, Grant, Invited, Member, Reply, Role};
 use serde_json::json;
 
 const DONE: &[(&str, &str)] = &[
@@ -21,13 +23,16 @@ const DONE: &[(&str, &str)] = &[
     ("invited", "The invitation is ready. Send its link to the person: the gateway sends no mail."),
     ("withdrawn", "The invitation is withdrawn."),
     ("granted", "The Creative Units are added."),
+    ("taken", "The Creative Units are taken away."),
+    ("limited", "The member's limits are changed. They hold from their next run on."),
+    ("asks", "Apps that can ask somebody do so before a run that costs more."),
+    ("asks_never", "Nobody is asked before a run any more."),
 ];
 const MAX_NAME_CHARS: usize = 80;
-const MAX_NOTE_CHARS: usize = 200;
+/// Rows of the statement on a workspace's own page.
+const LATEST_ROWS: u32 = 5;
 /// Long enough for somebody on holiday.
 pub const INVITATION_SECONDS: i64 = 14 * 24 * 3600;
-/// More in one go is a slip of the finger.
-const MAX_GRANT: f64 = 1e9;
 
 pub fn role(role: Role) -> view::Role {
     match role {
@@ -53,14 +58,20 @@ pub async fn list<P: Platform>(visit: &Visit<'_, P>) -> Outcome<P::Stream> {
     Ok(html::page(200, view::workspaces(&page), "'self'"))
 }
 
-fn parse(id: &str) -> Result<WorkspaceId, Fault> {
-    let unknown =
-        || told(404, "No workspace of yours has this address.", "Choose one on your workspaces page.");
-    WorkspaceId::parse(id).ok_or_else(unknown)
+pub fn parse(id: &str) -> Result<WorkspaceId, Fault> {
+    WorkspaceId::parse(id).ok_or_else(not_yours)
+}
+
+pub fn not_yours() -> Fault {
+    told(404, "No workspace of yours has this address.", "Choose one on your workspaces page.")
 }
 
 /// The workspace's answer to this person; its refusal becomes a page.
-async fn ask<P: Platform>(visit: &Visit<'_, P>, id: &WorkspaceId, command: Command) -> Result<Reply, Fault> {
+pub async fn ask<P: Platform>(
+    visit: &Visit<'_, P>,
+    id: &WorkspaceId,
+    command: Command,
+) -> Result<Reply, Fault> {
     Ok(workspace::ask(visit.platform, id, command).await??)
 }
 
@@ -68,11 +79,7 @@ pub async fn show<P: Platform>(visit: &Visit<'_, P>, id: &str) -> Outcome<P::Str
     let id = parse(id)?;
     let person = visit.session.person.clone();
     let Reply::Summary(summary) = ask(visit, &id, Command::Summary { person: person.clone() }).await? else {
-        return Err(told(
-            404,
-            "No workspace of yours has this address.",
-            "Choose one on your workspaces page.",
-        ));
+        return Err(not_yours());
     };
     let (members, invited) = match ask(visit, &id, Command::Members { by: person.clone() }).await? {
         Reply::Members { members, invited } => (members, invited),
@@ -89,6 +96,13 @@ pub async fn show<P: Platform>(visit: &Visit<'_, P>, id: &str) -> Outcome<P::Str
         spent: summary.spent.to_string(),
         // Units are the operator's money: owning one workspace is not enough.
         can_grant: summary.role == Role::Owner && visit.is_owner(),
+        grant_key: id::uuid_v7(visit.platform.now(), &visit.platform.random()),
+        latest: statement::latest(visit, &id, None, LATEST_ROWS)
+            .await?
+            .into_iter()
+            .map(statement::line)
+            .collect(),
+        confirm_above: summary.confirm_above,
         members: members.into_iter().map(|member| shown(member, &person)).collect(),
         invitations: invited.into_iter().map(|invited| open(visit, &id, invited)).collect(),
     };
@@ -101,6 +115,7 @@ fn shown(member: Member, visitor: &PersonId) -> view::Member {
         email: member.label.unwrap_or_else(|| "somebody who has not signed in yet".into()),
         person: member.person.to_string(),
         role: role(member.role),
+        allowance: member.allowance,
     }
 }
 
@@ -180,11 +195,7 @@ pub async fn invite<P: Platform>(visit: &Visit<'_, P>, id: &str) -> Outcome<P::S
     };
     ask(visit, &id, Command::Invite { actor: visit.actor(), invited: invited.clone() }).await?;
     let Reply::Summary(summary) = ask(visit, &id, Command::Summary { person: by }).await? else {
-        return Err(told(
-            404,
-            "No workspace of yours has this address.",
-            "Choose one on your workspaces page.",
-        ));
+        return Err(not_yours());
     };
     let invitation = Invitation {
         invitation_id: invited.invitation_id,
@@ -222,17 +233,71 @@ pub async fn grant<P: Platform>(visit: &Visit<'_, P>, id: &str) -> Outcome<P::St
     if !visit.is_owner() {
         return Err(told(403, "Only owners of the gateway add Creative Units.", "Ask one of them."));
     }
-    let given = visit.form.get("creative_units").and_then(|text| text.trim().parse::<f64>().ok());
-    let amount = given.filter(|units| *units > 0.0 && *units <= MAX_GRANT).and_then(Units::from_f64);
-    let amount = amount.ok_or_else(|| {
+    let amount = amount(visit.form.get("creative_units").unwrap_or_default()).ok_or_else(|| {
         told(
             400,
             "That is not an amount of Creative Units.",
-            "Write a number above 0 and up to 1,000,000,000.",
+            "Write a number such as 50 or 2.5, up to 1,000,000,000; with a minus to take free ones away.",
         )
     })?;
-    let note = visit.form.get("note").unwrap_or_default().chars().take(MAX_NOTE_CHARS).collect();
-    ask(visit, &id, Command::GrantBy { actor: visit.actor(), amount, note }).await?;
+    let note = grants::note(amount, visit.form.get("note").unwrap_or_default()).map_err(|_| {
+        told(400, "A reason of up to 200 characters is needed to take units away.", "Go back and give one.")
+    })?;
+    let key = visit.form.get("idempotency_key").map(str::to_owned);
+    let idempotency = grants::repeatable(&id, amount, &note, key)?;
+    let grant = Grant { actor: visit.actor(), amount, note, idempotency };
+    match workspace::ask(visit.platform, &id, Command::GrantBy(grant)).await? {
+        Ok(_) => {}
+        Err(refusal) if refusal.code == Code::IdempotencyConflict => {
+            let next = "Look at the statement, open the workspace's page again and repeat what is missing.";
+            return Err(told(409, "This form was sent before, with another amount or reason.", next));
+        }
+        Err(refusal) => return Err(refusal.into()),
+    }
     visit.platform.log(Level::Info, "units.granted", json!({ "workspace_id": id, "creative_units": amount }));
-    Ok(Response::see_other(format!("/account/workspaces/{id}?done=granted")))
+    let done = if amount < Units::ZERO { "taken" } else { "granted" };
+    Ok(Response::see_other(format!("/account/workspaces/{id}?done={done}")))
+}
+
+/// What a person types: with a minus, whichever their keyboard has, taken away. None: not an amount, or nothing.
+fn amount(typed: &str) -> Option<Units> {
+    let typed = typed.trim();
+    let taken = typed.strip_prefix(['-', '−']);
+    let size = Units::parse(taken.unwrap_or(typed)).filter(|size| *size != Units::ZERO)?;
+    Some(if taken.is_some() { Units::ZERO - size } else { size })
+}
+
+/// `POST /account/workspaces/{id}/members/allowance`
+pub async fn limit_member<P: Platform>(visit: &Visit<'_, P>, id: &str) -> Outcome<P::Stream> {
+    let id = parse(id)?;
+    let person = visit.form.get("person").and_then(PersonId::parse);
+    let person =
+        person.ok_or_else(|| told(400, "The form does not name a member.", "Open the page again."))?;
+    let typed = allowance::typed(&visit.form);
+    let allowance = allowance::read(&typed).map_err(|[what, next]| told(400, what, next))?;
+    ask(visit, &id, Command::SetAllowance { actor: visit.actor(), person: person.clone(), allowance })
+        .await?;
+    let fields = json!({ "workspace_id": id, "person": person, "allowance": allowance });
+    visit.platform.log(Level::Info, "member.limited", fields);
+    Ok(Response::see_other(format!("/account/workspaces/{id}?done=limited")))
+}
+
+/// `POST /account/workspaces/{id}/threshold`
+pub async fn set_threshold<P: Platform>(visit: &Visit<'_, P>, id: &str) -> Outcome<P::Stream> {
+    let id = parse(id)?;
+    let above = match visit.form.get("confirm_above").map(str::trim).filter(|text| !text.is_empty()) {
+        None => None,
+        Some(text) => Some(Units::parse(text).ok_or_else(|| {
+            told(
+                400,
+                "The price above which to ask is not a number.",
+                "Give Creative Units as a number such as 50 or 2.5, or leave the field empty to never ask.",
+            )
+        })?),
+    };
+    ask(visit, &id, Command::SetConfirmAbove { actor: visit.actor(), above }).await?;
+    let fields = json!({ "workspace_id": id, "confirm_above": above });
+    visit.platform.log(Level::Info, "workspace.threshold_changed", fields);
+    let done = if above.is_some() { "asks" } else { "asks_never" };
+    Ok(Response::see_other(format!("/account/workspaces/{id}?done={done}")))
 }

@@ -137,6 +137,7 @@ pub enum Started {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeated {
     ByKey,
+    ByAgreement,
     StillRunning,
 }
 
@@ -145,6 +146,9 @@ impl Repeated {
         match self {
             Repeated::ByKey => {
                 "idempotency_key was used before: this is the run it started, not a second one."
+            }
+            Repeated::ByAgreement => {
+                "the same agreement to the price was used before: this is the run it started, not a second one. For another one make a new call."
             }
             Repeated::StillRunning => {
                 "the same call is still under way: this is the run it started, not a second one. For another one give an idempotency_key of its own, or a seed."
@@ -160,11 +164,16 @@ pub async fn start<P: Platform>(
     terms: Terms,
 ) -> Result<Result<Started, Refusal>, Unavailable> {
     let id = job.run_id.clone();
+    let has_key = terms.idempotency_key.is_some();
     let command = Command::Start { job: Box::new(job), terms: Box::new(terms) };
     match platform.ask::<Run>(id.as_str(), command).await? {
         Reply::View(view) => Ok(Ok(Started::Run { view, repeated: None })),
         Reply::Repeat { run_id, by_key } => {
-            let repeated = if by_key { Repeated::ByKey } else { Repeated::StillRunning };
+            let repeated = match by_key {
+                true if has_key => Repeated::ByKey,
+                true => Repeated::ByAgreement,
+                false => Repeated::StillRunning,
+            };
             let found = platform.ask::<Run>(run_id.as_str(), Command::Get { wait: None }).await?;
             Ok(match found {
                 Reply::View(view) => Ok(Started::Run { view, repeated: Some(repeated) }),

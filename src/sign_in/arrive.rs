@@ -10,7 +10,7 @@ use crate::id::{PersonId, WorkspaceId};
 use crate::oauth::account::{self, Account, Profile};
 use crate::platform::{Level, Platform, Unavailable};
 use crate::units::Units;
-use crate::workspace::{self, Actor, Command, Reply, Role, Workspace};
+use crate::workspace::{self, Actor, Command, Grant, Reply, Role, Workspace};
 use serde_json::json;
 
 /// The first workspace has the same id on every gateway, so that nobody has to look up which one it is.
@@ -135,8 +135,8 @@ async fn development_workspace<P: Platform>(
     let id = WorkspaceId::mint(platform.now(), &platform.random());
     let units = Units::thousandths(DEVELOPMENT_UNITS * 1000);
     create(platform, &id, "Development", person, email).await?;
-    let grant = Command::Grant { amount: units, actor: gateway(), note: "first sign-in".into() };
-    platform.ask::<Workspace>(id.as_str(), grant).await.map(|_| ())
+    let grant = Grant { amount: units, actor: gateway(), note: "first sign-in".into(), idempotency: None };
+    platform.ask::<Workspace>(id.as_str(), Command::Grant(grant)).await.map(|_| ())
 }
 
 /// A new workspace with its owner in it.

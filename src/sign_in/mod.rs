@@ -13,6 +13,7 @@ use crate::html::problem::Problem;
 use crate::html::sign_in::{Choice, DevelopmentForm, SignIn};
 use crate::html::{self, problem};
 use crate::http::{Request, Response, percent_encode};
+use crate::id::PersonId;
 use crate::oauth::redirect;
 use crate::origin;
 use crate::platform::{Budget, Level, Platform};
@@ -54,6 +55,14 @@ pub fn missing(config: &Config, is_local: bool) -> Option<&'static str> {
     (!has_provider && !is_local).then_some(
         "No sign-in is configured. Set OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET, or GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET, and OWNER. Until then only personal access tokens work.",
     )
+}
+
+/// Whether this person owns the gateway. On the own machine, where nobody is named, everybody does.
+pub fn is_owner(config: &Config, request: &Request, person: &PersonId) -> bool {
+    match config.owners.as_slice() {
+        [] => origin::is_local(config, request),
+        owners => owners.iter().any(|address| PersonId::of(address) == *person),
+    }
 }
 
 /// Whether anybody may say who they are: only where nobody else can reach the gateway, and no provider is set.

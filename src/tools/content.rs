@@ -2,6 +2,7 @@
 //! answer. Shapes: `CallToolResult` and `ContentBlock` of the MCP schema.
 
 use crate::error::Refusal;
+use crate::runs::View;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -35,15 +36,29 @@ pub struct Answer<T> {
     pub text: Cow<'static, str>,
     pub structured: T,
     pub more: Vec<Content>,
+    begun: Option<Begun>,
+}
+
+/// The run that a call has begun, or was answered with: a client that can follow it by itself is given this instead.
+#[derive(Clone, Debug)]
+pub struct Begun {
+    pub view: Box<View>,
+    pub warnings: Vec<String>,
 }
 
 impl<T: Serialize> Answer<T> {
     pub fn new(text: impl Into<Cow<'static, str>>, structured: T) -> Self {
-        Self { text: text.into(), structured, more: Vec::new() }
+        Self { text: text.into(), structured, more: Vec::new(), begun: None }
     }
 
     pub fn and(mut self, content: impl IntoIterator<Item = Content>) -> Self {
         self.more.extend(content);
+        self
+    }
+
+    /// Every tool that begins a run says so.
+    pub fn begun(mut self, view: View, warnings: Vec<String>) -> Self {
+        self.begun = Some(Begun { view: Box::new(view), warnings });
         self
     }
 
@@ -55,6 +70,7 @@ impl<T: Serialize> Answer<T> {
             structured: serde_json::value::to_raw_value(&self.structured).ok(),
             is_error: false,
             meta: None,
+            begun: self.begun,
         }
     }
 }
@@ -68,6 +84,8 @@ pub struct ToolResult {
     pub is_error: bool,
     #[serde(rename = "_meta", skip_serializing_if = "Option::is_none")]
     pub meta: Option<Value>,
+    #[serde(skip)]
+    pub begun: Option<Begun>,
 }
 
 impl ToolResult {
@@ -81,6 +99,7 @@ impl ToolResult {
             structured: None,
             is_error: true,
             meta: Some(json!({ "dev.atelier/error": envelope.get("error") })),
+            begun: None,
         }
     }
 }

@@ -38,6 +38,6 @@ impl Tool for ExecuteForge {
         let (view, repeated) = spend::start(context, wish).await?;
         let mut warnings = priced.warnings;
         warnings.extend(repeated.map(str::to_owned));
-        forge::answer(context, &view, warnings).await
+        Ok(forge::answer(context, &view, warnings.clone()).await?.begun(view, warnings))
     }
 }

@@ -64,6 +64,6 @@ impl Tool for ExecuteWorkflow {
         };
         let (view, repeated) = spend::start(context, wish).await?;
         warnings.extend(repeated.map(str::to_owned));
-        flow::answer(context, &view, warnings).await
+        Ok(flow::answer(context, &view, warnings.clone()).await?.begun(view, warnings))
     }
 }

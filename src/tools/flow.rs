@@ -16,7 +16,7 @@ use crate::workspace::RunStatus;
 use serde::{Deserialize, Serialize};
 
 /// Steps take longer than one picture.
-const POLL_AFTER_SECONDS: u32 = 3;
+pub const POLL_AFTER_SECONDS: u32 = 3;
 
 crate::models::words! {
     FlowStatus {

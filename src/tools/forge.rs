@@ -16,7 +16,7 @@ use crate::workspace::RunStatus;
 use serde::Serialize;
 
 /// A run on the embedded provider is usually done by then.
-const POLL_AFTER_SECONDS: u32 = 2;
+pub const POLL_AFTER_SECONDS: u32 = 2;
 
 /// The answer of execute, get and cancel.
 #[derive(Clone, Debug, Serialize)]

@@ -12,7 +12,7 @@ pub mod spend;
 pub mod workflows;
 pub mod workspaces;
 
-pub use content::{Answer, Content, ToolResult};
+pub use content::{Answer, Begun, Content, ToolResult};
 
 use crate::error::{Code, Refusal};
 use crate::oauth::bearer::{self, Denied};
@@ -39,6 +39,8 @@ pub struct Context<'a, P: Platform> {
     pub allowance: Allowance,
     /// Whether somebody has agreed to a high price, or can be asked.
     pub consent: Consent,
+    /// Names the agreement that was given.
+    pub agreement: Option<&'a str>,
 }
 
 /// Asks a person whether a price is all right.

@@ -90,6 +90,7 @@ pub async fn start<P: Platform>(
         request_id: context.request_id.to_owned(),
         allowance: context.allowance,
         consent: context.consent,
+        agreement: context.agreement.map(str::to_owned),
     };
     match runs::start(context.platform, job, terms).await?? {
         Started::Run { view, repeated } => Ok((*view, repeated.map(runs::Repeated::warning))),

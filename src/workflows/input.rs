@@ -97,12 +97,21 @@ impl InputSpec {
             input.required = false;
             match input.check(default) {
                 Ok(default) => input.default = Some(default),
-                // Its choices are the problem.
-                Err(_) if problems.touch(&fields.path("choices")) => {}
+                // What it is checked against is the problem.
+                Err(_) if ["choices", "maximum"].iter().any(|name| problems.touch(&fields.path(name))) => {}
                 Err(message) => problems.add(fields.path("default"), message),
             }
         }
         Some(input)
+    }
+
+    /// Whether it is one value that can be compared: no list, no file, no choice of nothing.
+    pub fn is_single(&self) -> bool {
+        match self.kind {
+            InputKind::TextList => false,
+            InputKind::Choice => !self.choices.is_empty(),
+            kind => kind.modality().is_none(),
+        }
     }
 
     /// The value in its canonical form, or what is wrong with it.

@@ -102,7 +102,11 @@ impl<'a> Names<'a> {
     }
 
     pub fn type_of(&self, reference: Reference<'_>, item: Option<Type>) -> Result<Type, String> {
-        let listed = |words: Vec<&str>| if words.is_empty() { "none".to_owned() } else { words.join(", ") };
+        let listed = |mut words: Vec<&str>| {
+            // The name of what is wrong itself may be missing.
+            words.retain(|word| !word.is_empty());
+            if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+        };
         match reference {
             Reference::Input(name) => {
                 self.inputs.iter().find(|input| input.name == name).map(type_of_input).ok_or_else(|| {

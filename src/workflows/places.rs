@@ -132,7 +132,7 @@ impl Names<'_> {
                     Some(Reference::Input(name)) => self.inputs.iter().find(|input| input.name == name),
                     _ => None,
                 };
-                let Some(input) = input.filter(|input| input.kind.modality().is_none()) else { return };
+                let Some(input) = input.filter(|input| input.is_single()) else { return };
                 for wanted in is {
                     if let Err(message) = input.check(wanted) {
                         problems.add_new(
@@ -377,8 +377,8 @@ impl Names<'_> {
     }
 
     fn output(&self, path: &str, from: &str, problems: &mut Problems) -> Option<Modality> {
-        // A missing one has been told.
-        if problems.touch(path) {
+        // What is missing has been told.
+        if problems.touch(path) || self.steps.is_empty() {
             return None;
         }
         let found = match parts(from).map(|_| whole(from)) {

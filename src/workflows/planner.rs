@@ -34,6 +34,7 @@ pub fn plan(
         needs: graph::needs(&workflow.steps),
         texts: Texts::new(),
         steps: Vec::new(),
+        most: Vec::new(),
         runs: 0,
         warnings: Vec::new(),
         problems,
@@ -136,6 +137,8 @@ struct Planner<'a> {
     needs: Vec<BTreeSet<usize>>,
     texts: Texts,
     steps: Vec<PlannedStep>,
+    /// How many files each of `steps` makes at most.
+    most: Vec<usize>,
     runs: usize,
     input_files: Vec<(AssetId, Modality)>,
     warnings: Vec<String>,
@@ -151,6 +154,7 @@ impl Planner<'_> {
         let mut needs: Vec<usize> =
             needed.filter_map(|index| self.position(&self.workflow.steps.get(*index)?.id)).collect();
         needs.sort_unstable();
+        self.most.push(self.count(&work));
         self.steps.push(PlannedStep {
             id: step.id.clone(),
             title: step.title.clone(),
@@ -231,15 +235,21 @@ impl Planner<'_> {
             }
             Some(When::Step { step: other, is }) => {
                 let position = self.position(other)?;
-                let known = match self.steps.get(position)?.work {
+                let ended = self.steps.get(position)?;
+                let known = match ended.work {
                     Work::Skipped => Some(Ended::Skipped),
                     Work::Text(_) => Some(Ended::Success),
                     Work::Runs(_) | Work::Pick { .. } => None,
                 };
-                match known {
-                    Some(ended) => is.contains(&ended).then_some(None),
-                    None => Some(Some(StepCondition { step: position, is: is.clone() })),
+                if let Some(known) = known {
+                    return is.contains(&known).then_some(None);
                 }
+                let is: Vec<Ended> = is
+                    .iter()
+                    .copied()
+                    .filter(|end| *end != Ended::Skipped || may_be_skipped(ended))
+                    .collect();
+                if is.is_empty() { None } else { Some(Some(StepCondition { step: position, is })) }
             }
         }
     }
@@ -366,19 +376,35 @@ impl Planner<'_> {
     }
 
     fn most_files(&self, position: usize) -> usize {
-        match self.steps.get(position).map(|step| &step.work) {
-            Some(Work::Runs(runs)) => runs.iter().map(|run| run.generation.batch_size as usize).sum(),
-            Some(Work::Pick { index: Some(_), .. }) => 1,
-            Some(Work::Pick { from, index: None }) => {
+        self.most.get(position).copied().unwrap_or(0)
+    }
+
+    fn count(&self, work: &Work) -> usize {
+        match work {
+            Work::Runs(runs) => runs.iter().map(|run| run.generation.batch_size as usize).sum(),
+            Work::Pick { index: Some(_), .. } => 1,
+            Work::Pick { from, index: None } => {
                 let most = from.iter().map(|file| match file {
                     FileRef::Output { step, index: None } => self.most_files(*step),
                     FileRef::Output { .. } | FileRef::Asset(_) => 1,
                 });
                 most.max().unwrap_or(0)
             }
-            Some(Work::Text(_) | Work::Skipped) | None => 0,
+            Work::Text(_) | Work::Skipped => 0,
         }
     }
+}
+
+/// Whether it can turn out while running that a step is skipped. One that waits for no other is always tried.
+fn may_be_skipped(step: &PlannedStep) -> bool {
+    let is_given = |file: &FileRef| matches!(file, FileRef::Asset(_));
+    let has_files = match &step.work {
+        Work::Runs(runs) => runs.iter().all(|run| run.files.iter().all(is_given)),
+        Work::Pick { from, .. } => from.iter().any(is_given),
+        Work::Text(_) => true,
+        Work::Skipped => false,
+    };
+    step.when.is_some() || !has_files
 }
 
 /// 1 and 1.0 are the same number in JSON Schema too.

@@ -9,10 +9,15 @@ use super::problem::Problems;
 use super::scope::{Item, SAMPLE, Scope, Texts};
 use super::step::{Body, Step};
 use crate::id::AssetId;
-use crate::models::generation::{ForgeRequest, GuidanceFile, GuidanceKind, Mask, PostRequest, normalize};
+use crate::models::generation::{
+    ForgeRequest, GuidanceFile, GuidanceKind, MAX_GUIDANCE_FILES, Mask, PostRequest, normalize,
+};
 use crate::models::parameter::{shorten, whole};
 use crate::models::{Generation, Modality, Model, Need};
 use serde_json::{Map, Value};
+
+/// Refusals told of one request; every one is found by checking all of it again.
+const MAX_ROUNDS: usize = 40;
 
 /// A request whose files are stand-ins where a step makes them, and where each of its parts stands.
 pub struct Built {
@@ -21,6 +26,7 @@ pub struct Built {
     pub files: Vec<FileRef>,
     path: String,
     options_path: String,
+    files_path: String,
     /// The entry of the document from which each guidance file comes; a list makes several.
     places: Vec<String>,
 }
@@ -32,7 +38,9 @@ pub fn build(step: &Step, scope: &Scope<'_>, problems: &mut Problems) -> Option<
         Body::Model { model, parameters } => Some(of_model((*model)?, parameters, path, scope, problems)),
         Body::Transform { model, file, parameters } => {
             let mut built = Built::new((*model)?, path.clone(), path);
-            built.guide(scope.files(file), GuidanceKind::InitImage, None, &format!("{}.file", step.path()));
+            built.files_path = format!("{}.file", step.path());
+            let place = built.files_path.clone();
+            built.guide(scope.files(file), GuidanceKind::InitImage, None, &place);
             built.options(parameters, scope, problems);
             Some(built)
         }
@@ -157,7 +165,10 @@ impl Reader<'_, '_> {
 impl Built {
     fn new(model: &Model, path: String, options_path: String) -> Self {
         let request = ForgeRequest { model_id: model.id.to_owned(), ..ForgeRequest::default() };
-        Self { request, files: Vec::new(), path, options_path, places: Vec::new() }
+        {
+            let files_path = format!("{path}.guidance_files");
+            Self { request, files: Vec::new(), path, options_path, files_path, places: Vec::new() }
+        }
     }
 
     fn options(&mut self, options: &Map<String, Value>, scope: &Scope<'_>, problems: &mut Problems) {
@@ -170,7 +181,9 @@ impl Built {
     }
 
     fn guide(&mut self, files: Vec<FileRef>, kind: GuidanceKind, strength: Option<f64>, place: &str) {
-        for file in files {
+        // One too many is enough to be refused.
+        let room = (MAX_GUIDANCE_FILES + 1).saturating_sub(self.places.len());
+        for file in files.into_iter().take(room) {
             let entry = GuidanceFile { file_id: id_of(&file), kind, strength };
             self.request.guidance_files.get_or_insert_default().push(entry);
             self.places.push(place.to_owned());
@@ -178,7 +191,7 @@ impl Built {
         }
     }
 
-    /// What will run. `normalize` stops at the first thing it refuses; that is told at its place, taken out, and
+    /// What will run, if no problem is told. `normalize` stops at the first thing it refuses; that is told at its place, taken out, and
     /// the rest tried again, so that an author is told everything at once.
     pub fn normalize(
         &self,
@@ -188,20 +201,27 @@ impl Built {
     ) -> Option<(Generation, Vec<String>)> {
         let mut request = self.request.clone();
         let mut places = self.places.clone();
-        let mut refused = false;
-        loop {
+        for _ in 0..MAX_ROUNDS {
             let refusal = match normalize(model, &request, random_seed) {
-                Ok(_) if refused => return None,
                 Ok(found) => return Some(found),
                 Err(refusal) => refusal,
             };
-            refused = true;
             let field = field_of(&refusal.message, &request);
-            problems.add_new(&self.place(&field, &places), refusal.message);
+            let place = self.place(&field, &places);
+            let mut message = refusal.message;
+            if let Some((index, entry)) =
+                entry(&field).and_then(|(index, _)| Some((index, places.get(index)?)))
+            {
+                // Lists make several of one entry, so its number in the request says nothing to the author.
+                let own = entry.rsplit('.').next().unwrap_or_default();
+                message = message.replacen(&format!("guidance_files[{index}]"), own, 1);
+            }
+            problems.add_new(&place, message);
             if !take_out(&field, model, &mut request, &mut places) {
                 return None;
             }
         }
+        None
     }
 
     /// Where a field of the request stands in the document.
@@ -217,7 +237,8 @@ impl Built {
             "height" => request.height.is_some(),
             "quality" => request.quality.is_some(),
             "duration_seconds" => request.duration_seconds.is_some(),
-            "prompt" | "negative_prompt" | "batch_size" | "seed" | "guidance_files" | "mask" => true,
+            "guidance_files" => return self.files_path.clone(),
+            "prompt" | "negative_prompt" | "batch_size" | "seed" | "mask" => true,
             _ => field.starts_with("post.") || field.starts_with("mask."),
         };
         match field {
@@ -239,9 +260,10 @@ fn field_of(message: &str, request: &ForgeRequest) -> String {
     if message.contains(" a `mask`.") {
         return "mask".into();
     }
-    let not_taken =
-        |name: &&String| message.contains(&format!(" does not take {}.", shorten(&name.as_str().into())));
-    request.options.iter().flat_map(Map::keys).find(not_taken).cloned().unwrap_or_default()
+    let named = ["width", "height", "duration_seconds"].into_iter();
+    let mut fields = request.options.iter().flat_map(Map::keys).map(String::as_str).chain(named);
+    let not_taken = |name: &&str| message.contains(&format!(" does not take {}.", shorten(&(*name).into())));
+    fields.find(not_taken).unwrap_or_default().to_owned()
 }
 
 /// `guidance_files[2].type` → 2, `.type`

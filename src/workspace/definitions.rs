@@ -72,7 +72,7 @@ pub fn create_tables(sql: &impl Sql) -> Result<(), SqlError> {
 /// Answers with the workflow as it is after the change.
 pub fn save(sql: &impl Sql, now: Timestamp, save: Save) -> Result<Reply, SqlError> {
     if let Some(given) = &save.idempotency {
-        match keys::find(sql, now, &save.person, given)? {
+        match keys::find(sql, now, save.person.as_str(), given)? {
             None => {}
             Some(Err(conflict)) => return Ok(conflict),
             Some(Ok(first)) => {
@@ -84,7 +84,7 @@ pub fn save(sql: &impl Sql, now: Timestamp, save: Save) -> Result<Reply, SqlErro
     }
     let reply = if save.is_new { create(sql, now, &save)? } else { change(sql, now, &save)? };
     if let (Reply::Workflow(_), Some(given)) = (&reply, &save.idempotency) {
-        keys::keep(sql, now, &save.person, given, save.workflow_id.as_str())?;
+        keys::keep(sql, now, save.person.as_str(), given, save.workflow_id.as_str())?;
     }
     Ok(reply)
 }
@@ -187,6 +187,43 @@ fn log(sql: &impl Sql, now: Timestamp, save: &Save, name: &str, version: u32) ->
 pub enum Wanted {
     Latest,
     Version(u32),
+}
+
+/// One version as a list shows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Version {
+    pub version: u32,
+    pub name: String,
+    pub is_published: bool,
+    pub created_at: Timestamp,
+    /// A person's id.
+    pub actor: String,
+    /// The actor's address, where they are a member.
+    pub label: Option<String>,
+}
+
+/// Those that are kept, newest first: never more than one page.
+pub fn versions(sql: &impl Sql, id: &WorkflowId) -> Result<Reply, SqlError> {
+    let rows = sql.query(
+        "SELECT v.version, v.name, v.version IS w.published, v.created_at, v.actor, m.label
+         FROM workflow_versions v JOIN workflows w USING (workflow_id) LEFT JOIN members m ON m.person = v.actor
+         WHERE v.workflow_id = ? ORDER BY v.version DESC",
+        &[id.as_str().into()],
+    )?;
+    if rows.is_empty() {
+        return Ok(refuse(unknown()));
+    }
+    let version = |row: &Row| {
+        Ok(Version {
+            version: u32::try_from(row.integer(0)?).unwrap_or(0),
+            name: row.text(1)?,
+            is_published: row.integer(2)? != 0,
+            created_at: Timestamp(row.integer(3)?),
+            actor: row.text(4)?,
+            label: row.optional_text(5)?,
+        })
+    };
+    Ok(Reply::Versions(rows.iter().map(version).collect::<Result<_, SqlError>>()?))
 }
 
 /// `wanted` None: the published version, else the latest.

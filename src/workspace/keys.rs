@@ -2,7 +2,6 @@
 
 use super::refuse;
 use crate::error::{Code, Refusal};
-use crate::id::PersonId;
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -30,16 +29,17 @@ pub fn create_table(sql: &impl Sql) -> Result<(), SqlError> {
     Ok(())
 }
 
-/// The id that the first call with this key made. Inner Err: the key was used for something else.
+/// The id of what the first call of this person (or the operator) with this key made. Inner Err: the key was used for
+/// something else.
 pub fn find(
     sql: &impl Sql,
     now: Timestamp,
-    person: &PersonId,
+    person: &str,
     given: &Idempotency,
 ) -> Result<Option<Result<String, super::Reply>>, SqlError> {
     let row = sql.first(
         "SELECT result, arguments FROM keys WHERE person = ? AND key = ? AND at > ?",
-        &[person.as_str().into(), given.key.as_str().into(), now.plus_seconds(-KEEP_SECONDS).into()],
+        &[person.into(), given.key.as_str().into(), now.plus_seconds(-KEEP_SECONDS).into()],
     )?;
     let Some(row) = row else { return Ok(None) };
     let result = row.text(0)?;
@@ -56,14 +56,14 @@ pub fn find(
 pub fn keep(
     sql: &impl Sql,
     now: Timestamp,
-    person: &PersonId,
+    person: &str,
     given: &Idempotency,
     result: &str,
 ) -> Result<(), SqlError> {
     sql.query(
         "INSERT OR REPLACE INTO keys (person, key, arguments, result, at) VALUES (?, ?, ?, ?, ?)",
         &[
-            person.as_str().into(),
+            person.into(),
             given.key.as_str().into(),
             given.arguments.as_str().into(),
             result.into(),

@@ -68,17 +68,18 @@ pub fn totals(sql: &impl Sql) -> Result<Totals, SqlError> {
     })
 }
 
-/// More units, or fewer where the amount is negative. The caller has compared it with the balance.
+/// More units, or fewer where the amount is negative: the row it made. The caller has compared it with the balance.
 pub fn grant(
     sql: &impl Sql,
     now: Timestamp,
     amount: Units,
     actor: &Actor,
     note: &str,
-) -> Result<(), SqlError> {
+) -> Result<i64, SqlError> {
     move_units(sql, [amount, amount, Units::ZERO, Units::ZERO])?;
     let kind = if amount < Units::ZERO { Kind::Adjust } else { Kind::Grant };
-    append(sql, now, kind, None, amount, Some(actor), note)
+    append(sql, now, kind, None, amount, Some(actor), note)?;
+    sql.first("SELECT max(row_id) FROM ledger", &[])?.map_or(Ok(0), |row| row.integer(0))
 }
 
 /// Moves the highest price of a run aside. The caller has compared it with the balance.

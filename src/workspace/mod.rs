@@ -16,6 +16,7 @@
 
 pub mod audit;
 pub mod definitions;
+pub mod grants;
 pub mod history;
 pub mod keys;
 pub mod ledger;
@@ -33,6 +34,7 @@ use crate::time::Timestamp;
 use crate::units::{Allowance, Units};
 pub use audit::{Actor, Event};
 pub use definitions::{Definition, Document};
+pub use grants::Grant;
 pub use history::{Query, RunRow};
 pub use keys::Idempotency;
 pub use media::Asset;
@@ -96,18 +98,10 @@ pub enum Command {
         actor: Actor,
         invitation_id: InvitationId,
     },
-    /// By an owner. A negative amount takes units away that are free.
-    GrantBy {
-        actor: Actor,
-        amount: Units,
-        note: String,
-    },
+    /// By an owner.
+    GrantBy(Grant),
     /// By the operator.
-    Grant {
-        actor: Actor,
-        amount: Units,
-        note: String,
-    },
+    Grant(Grant),
     Summary {
         person: PersonId,
     },
@@ -139,6 +133,10 @@ pub enum Command {
         person: PersonId,
         workflow_id: WorkflowId,
         wanted: Option<definitions::Wanted>,
+    },
+    Versions {
+        person: PersonId,
+        workflow_id: WorkflowId,
     },
     Workflows {
         person: PersonId,
@@ -227,9 +225,12 @@ pub enum Reply {
     /// A page, and before which run the next one begins.
     Runs(Vec<RunRow>, Option<RunId>),
     Ledger(Vec<ledger::Entry>),
+    /// The row a grant made, now or the first time.
+    Granted(Box<ledger::Entry>),
     Audit(Vec<audit::Entry>),
     Workflow(Box<Definition>),
     Workflows(Vec<Definition>),
+    Versions(Vec<definitions::Version>),
     Refused(Box<Refusal>),
 }
 
@@ -286,6 +287,9 @@ fn apply(sql: &impl Sql, now: Timestamp, command: Command) -> Result<Reply, SqlE
         }
         Command::Workflow { person, workflow_id, wanted } => {
             as_member(sql, &person, |_| definitions::found(sql, &workflow_id, wanted))
+        }
+        Command::Versions { person, workflow_id } => {
+            as_member(sql, &person, |_| definitions::versions(sql, &workflow_id))
         }
         Command::Workflows { person, before, limit, with_hidden } => as_member(sql, &person, |_| {
             definitions::list(sql, before.as_ref(), limit, with_hidden).map(Reply::Workflows)
@@ -357,10 +361,10 @@ fn administer(sql: &impl Sql, now: Timestamp, command: Command) -> Result<Reply,
             let Some(person) = actor.as_person() else { return Ok(refuse(unknown())) };
             logged(sql, now, &actor, event, || members::withdraw(sql, &person, &invitation_id))
         }
-        Command::GrantBy { actor, amount, note } => {
-            as_owner(sql, actor.as_person().as_ref(), || grant(sql, now, &actor, amount, &note))
+        Command::GrantBy(given) => {
+            as_owner(sql, given.actor.as_person().as_ref(), || grants::grant(sql, now, given))
         }
-        Command::Grant { actor, amount, note } => grant(sql, now, &actor, amount, &note),
+        Command::Grant(given) => grants::grant(sql, now, given),
         _ => Ok(Reply::Done),
     }
 }
@@ -378,27 +382,6 @@ fn logged(
         audit::append(sql, now, actor, &event)?;
     }
     Ok(reply)
-}
-
-fn grant(
-    sql: &impl Sql,
-    now: Timestamp,
-    actor: &Actor,
-    amount: Units,
-    note: &str,
-) -> Result<Reply, SqlError> {
-    let balance = ledger::totals(sql)?.balance;
-    if balance + amount < Units::ZERO {
-        let message = format!("Only {} are free, so {amount} cannot be taken away.", balance.words());
-        let refusal = Refusal::invalid(message)
-            .next("Take at most what is free; running work keeps what it set aside.");
-        return Ok(refuse(refusal.details(json!({ "balance_creative_units": balance }))));
-    }
-    let event = Event::new("units.granted", "", json!({ "creative_units": amount, "note": note }));
-    logged(sql, now, actor, event, || {
-        ledger::grant(sql, now, amount, actor, note)?;
-        Ok(Reply::Done)
-    })
 }
 
 /// Somebody else's workspace answers exactly as one that does not exist.

@@ -46,6 +46,17 @@ pub struct Terms {
     /// What the token may spend.
     pub allowance: Allowance,
     pub consent: Consent,
+    /// Names the agreement behind [`Consent::Given`], which begins one run and no second.
+    #[serde(default)]
+    pub agreement: Option<String>,
+}
+
+impl Terms {
+    /// What a repeat of this very call is recognized by, for as long as idempotency keys are kept.
+    fn key(&self) -> Option<String> {
+        let own = || self.agreement.as_ref().map(|agreement| format!("agreement/{agreement}"));
+        self.idempotency_key.clone().or_else(own)
+    }
 }
 
 /// Whether a person has agreed to a price above the workspace's threshold.
@@ -158,9 +169,9 @@ pub fn admit(sql: &impl Sql, now: Timestamp, admission: Admission) -> Result<Rep
             terms.token_id.as_str().into(),
         ],
     )?;
-    if let Some(key) = terms.idempotency_key {
+    if let Some(key) = terms.key() {
         let given = Idempotency { key, arguments: terms.arguments };
-        keys::keep(sql, now, &person, &given, run_id.as_str())?;
+        keys::keep(sql, now, person.as_str(), &given, run_id.as_str())?;
     }
     let details = json!({ "kind": kind, "of": subject, "reserved_creative_units": price });
     audit::append(sql, now, &actor, &Event::new("run.started", run_id.as_str(), details))?;
@@ -171,20 +182,29 @@ pub fn admit(sql: &impl Sql, now: Timestamp, admission: Admission) -> Result<Rep
 /// connection broke asks again under a new request id.
 fn repeated(sql: &impl Sql, now: Timestamp, admission: &Admission) -> Result<Option<Reply>, SqlError> {
     let Admission { person, terms, .. } = admission;
-    if let Some(key) = terms.idempotency_key.clone() {
-        let given = Idempotency { key, arguments: terms.arguments.clone() };
-        return Ok(match keys::find(sql, now, person, &given)? {
-            None => None,
-            Some(Err(conflict)) => Some(conflict),
-            Some(Ok(result)) => Some(Reply::Repeat { run_id: parse(&result)?, by_key: true }),
-        });
+    let given = terms.key().map(|key| Idempotency { key, arguments: terms.arguments.clone() });
+    if let Some(given) = &given {
+        match keys::find(sql, now, person.as_str(), given)? {
+            Some(Err(conflict)) => return Ok(Some(conflict)),
+            Some(Ok(result)) => {
+                return Ok(Some(Reply::Repeat { run_id: parse(&result)?, by_key: true }));
+            }
+            None if terms.idempotency_key.is_some() => return Ok(None),
+            None => {}
+        }
     }
     let row = sql.first(
         "SELECT run_id FROM runs WHERE person = ? AND status = 'in_progress' AND token_id = ? AND arguments = ?
          ORDER BY run_id DESC LIMIT 1",
         &[person.as_str().into(), terms.token_id.as_str().into(), terms.arguments.as_str().into()],
     )?;
-    row.map(|row| Ok(Reply::Repeat { run_id: run_id(&row, 0)?, by_key: false })).transpose()
+    let Some(row) = row else { return Ok(None) };
+    let run_id = run_id(&row, 0)?;
+    if let Some(given) = given {
+        // Once this run has ended, a second use of the agreement must not begin another.
+        keys::keep(sql, now, person.as_str(), &given, run_id.as_str())?;
+    }
+    Ok(Some(Reply::Repeat { run_id, by_key: false }))
 }
 
 /// Ends a run once. Asked again it answers the same and moves nothing.

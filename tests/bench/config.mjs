@@ -91,6 +91,20 @@ export const RACES = [
   ["redeem", 50, 5],
 ];
 
+// The cost of runs: so many people, together in one workspace or each in their own; so many generations at once; how long
+// a list is read in pages, how many of the first and last of which are timed.
+export const RUNS_LOAD = {
+  people: 100,
+  atOnce: 32,
+  executes: 2000,
+  quickExecutes: 300,
+  warmUp: 400,
+  listed: 10_000,
+  pageLimit: 100,
+  pagesTimed: 20,
+  filters: { "all runs": {}, "failed runs": { status: "failed" }, "complete runs (none)": { status: "complete" } },
+};
+
 export const LEGACY = "2025-06-18";
 export const MODERN = "2026-07-28";
 

@@ -196,6 +196,28 @@ function raceTable(rows) {
   return table(["race", "rounds", "answered 200", "faults", "rounds without a winner", "aim", ""], lines);
 }
 
+function runsTable(rows) {
+  const good = rows.filter((row) => row.kind === "runs" && row.failed === undefined);
+  const lines = [...new Set(good.map((row) => row.target))].map((target) => {
+    const mine = good.filter((row) => row.target === target);
+    return [
+      `executes through ${target}`,
+      mine[0].operations,
+      fixed(median(mine.map((row) => row.per_second)), 0),
+      fixed(median(mine.map((row) => row.cpu_ms_each)), 2),
+      `${mine.filter((row) => row.noisy).length}/${mine.length}`,
+    ];
+  });
+  return table(["runs", "times", "a second", "CPU ms each", "noisy"], lines);
+}
+
+function runsListTable(rows) {
+  const lines = rows
+    .filter((row) => row.kind === "runs-list" && row.failed === undefined)
+    .map((row) => [row.target, row.items, row.pages, fixed(row.first_ms, 2), fixed(row.last_ms, 2), `${row.last_over_first}x`]);
+  return table(["list", "runs", "pages", "first pages ms", "last pages ms", "last : first"], lines);
+}
+
 export function summary(rows, connections) {
   const parts = [];
   const has = (kind) => rows.some((row) => row.kind === kind);
@@ -220,6 +242,12 @@ export function summary(rows, connections) {
   }
   if (has("race")) {
     parts.push(raceTable(rows));
+  }
+  if (has("runs")) {
+    parts.push(runsTable(rows));
+  }
+  if (has("runs-list")) {
+    parts.push(runsListTable(rows));
   }
   const failures = rows.filter((row) => row.failed !== undefined);
   if (failures.length > 0) {

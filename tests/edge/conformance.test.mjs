@@ -13,6 +13,8 @@ const SUITE = path.join(import.meta.dirname, "node_modules/@modelcontextprotocol
 const SUITE_MILLIS = 180_000;
 // Scenarios of each set that the suite counts, so that a run which tested less than it should does not pass.
 const REQUIRED = { "2026-07-28": 37, "2025-11-25": 30 };
+// Scenarios of the Tasks extension, which the suite runs and does not count.
+const TASKS = { "2026-07-28": 10, "2025-11-25": 0 };
 
 let gateway;
 let proxy;
@@ -35,18 +37,22 @@ for (const [revision, required] of Object.entries(REQUIRED)) {
     fs.rmSync(results, { recursive: true, force: true });
     const summary = stdout.slice(Math.max(0, stdout.indexOf("=== SUMMARY ===")));
     assert.equal(code, 0, `${summary}\n${stderr.slice(-2000)}`);
-    const { passed, failed } = scored(summary);
+    const { passed, failed, unscored } = scored(summary);
     context.diagnostic(`${revision}: ${passed.length} required scenarios passed`);
     assert.deepEqual(failed, []);
     assert.equal(passed.length, required, summary);
+    const tasks = unscored.filter(({ name }) => name.startsWith("tasks-"));
+    assert.equal(tasks.length, TASKS[revision], summary);
+    assert.deepEqual(tasks.filter(({ mark }) => mark !== "✓"), []);
   });
 }
 
-/// Names of the scenarios that count; those listed as "Not scored" do not.
+/// Names of the scenarios that count, and how those went that are listed as "Not scored".
 function scored(summary) {
-  const [counted, unscored] = summary.split("Not scored");
-  const ignored = new Set([...(unscored ?? "").matchAll(/^\s+[✓✗] (\S+) \(/gm)].map(([, name]) => name));
+  const [counted, rest] = summary.split("Not scored");
+  const unscored = [...(rest ?? "").matchAll(/^\s+([✓✗]) (\S+) \(/gm)].map(([, mark, name]) => ({ mark, name }));
+  const ignored = new Set(unscored.map(({ name }) => name));
   const scenarios = [...counted.matchAll(/^([✓✗]) (\S+): /gm)].filter(([, , name]) => !ignored.has(name));
   const named = (mark) => scenarios.filter(([, found]) => found === mark).map(([, , name]) => name);
-  return { passed: named("✓"), failed: named("✗") };
+  return { passed: named("✓"), failed: named("✗"), unscored };
 }

@@ -27,7 +27,7 @@ const { totals, faults, seed: used } = await crashTest({
   say: (round) => line(columns.map(([, field]) => round[field])),
 });
 console.log(`
-${kills} kills (seed ${used}), ${totals.runs} runs:
+${kills} kills (seed ${used}), ${totals.runs} runs, ${totals.flows} of them workflows with ${totals.steps} files:
 ${totals.complete} complete, ${totals.failed} failed (${totals.cutOff} cut off before they began), ${totals.cancelled} cancelled
 ${totals.repeated} were asked for again because no answer came; ${totals.files} files, each downloaded
 granted ${totals.granted} = balance ${totals.balance} + reserved ${totals.reserved} + spent ${totals.spent}`);

@@ -6,10 +6,12 @@ import { startGateway } from "./support/gateway.mjs";
 import { checkFile, pixels } from "./support/files.mjs";
 import { download, make, makeFile } from "./support/forge.mjs";
 import { tool } from "./support/mcp.mjs";
+import { play } from "./support/player.mjs";
 
 const SHEET_MAX_BYTES = 60 * 1024;
 // What compression leaves of black still counts as black.
 const BLACK_BELOW = 8;
+const SAMPLE_HZ = 22_050;
 const SMALL = { width: 192, height: 128 };
 
 let gateway;
@@ -126,6 +128,32 @@ test("sound and lipsync: a WAV drives the mouth for its own length", async () =>
   assert.ok(Math.abs(film.asset.duration_seconds - 1.5) < 0.2, `${film.asset.duration_seconds} s`);
 });
 
+test("slideshow: a browser plays the pictures in their order, fades between them, and hears the WAV", async () => {
+  const sound = await model("offline-sound", { prompt: "bell", duration_seconds: 1.5, seed: 1 });
+  const references = [picture, other].map((made) => guide(made, "reference"));
+  const request = { guidance_files: [...references, guide(sound, "audio")], options: { fps: 10, seconds_per_picture: 1 }, seed: 1 };
+  const film = await model("offline-compose", request);
+  assert.equal(film.asset.duration_seconds, 2);
+  assert.equal(film.run.price_creative_units, 1);
+  // Frames 10 to 13 are the fade: the first is 1/5 of the way, the last 4/5.
+  const moments = [9, 10, 13, 14].map((frame) => (frame + 0.5) / 10);
+  const played = await play(film.bytes, { moments, rate: SAMPLE_HZ });
+  assert.deepEqual([played.width, played.height, played.duration, played.ended], [320, 176, 2, 2]);
+  const [before, early, late, after] = played.colours;
+  assert.ok(apart(before, after) > 5, `${before} and ${after} look alike`);
+  for (const [mixed, part] of [[early, 0.2], [late, 0.8]]) {
+    const expected = before.map((value, channel) => value + (after[channel] - value) * part);
+    assert.ok(apart(mixed, expected) < 2, `${mixed} is not ${expected}`);
+  }
+  const wav = sound.bytes.subarray(sound.bytes.length - 1.5 * SAMPLE_HZ * 2);
+  assert.equal(played.channels.length, 1);
+  assert.equal(played.channels[0].length, 2 * SAMPLE_HZ);
+  played.channels[0].forEach((value, at) => {
+    const original = at * 2 < wav.length ? wav.readInt16LE(at * 2) / 32768 : 0;
+    assert.ok(Math.abs(value - original) < 1 / 30_000, `sample ${at} is ${value}, not ${original}`);
+  });
+});
+
 test("music", async () => {
   const music = await model("offline-music", { prompt: "calm piano", duration_seconds: 4, seed: 2 });
   assert.equal(music.asset.duration_seconds, 4);
@@ -179,6 +207,9 @@ test("every model of the catalogue was tried", async () => {
 });
 
 const withoutQuery = (url) => url.split("?")[0];
+
+/// The largest difference of a channel of two colours.
+const apart = (one, two) => Math.max(...one.map((value, channel) => Math.abs(value - two[channel])));
 
 /// Mean distance of two pictures of one size, 0 to 255.
 function difference(one, two) {

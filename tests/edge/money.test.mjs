@@ -67,7 +67,8 @@ test("cancelling gives the units back, twice is once, and a finished run cannot 
 test("the sixth run at once is refused and named the five", async () => {
   const caller = await gateway.as("busy", { units: 100 });
   const request = { ...PICTURE, prompt: "offline:slow=30" };
-  const outcomes = await Promise.all(Array.from({ length: 8 }, () => tool(caller, "execute_forge", request)));
+  const asks = Array.from({ length: 8 }, (_, seed) => tool(caller, "execute_forge", { ...request, seed }));
+  const outcomes = await Promise.all(asks);
   const running = outcomes.filter((outcome) => !outcome.error).map((outcome) => outcome.answer.inference_id);
   const refused = outcomes.filter((outcome) => outcome.error).map((outcome) => outcome.error);
   assert.equal(running.length, 5);
@@ -75,12 +76,51 @@ test("the sixth run at once is refused and named the five", async () => {
   for (const error of refused) {
     assert.equal(error.code, "RATE_LIMITED");
     assert.equal(error.retryable, true);
-    assert.deepEqual(error.details.running_inference_ids.toSorted(), running.toSorted());
+    assert.deepEqual(error.details.running_ids.toSorted(), running.toSorted());
   }
   await tool(caller, "cancel_forge_run", { inference_id: running[0] });
-  const sixth = await start(caller, request);
+  const sixth = await start(caller, { ...request, seed: 9 });
   for (const id of [sixth.inference_id, ...running.slice(1)]) await tool(caller, "cancel_forge_run", { inference_id: id });
   assert.deepEqual(await money(caller), { balance: 100, reserved: 0, spent: 0, running: 0 });
+});
+
+test("of a hundred at once with units for three, three run and the ledger is exact", async () => {
+  const caller = await gateway.as("crowd", { units: 3.5 });
+  const asks = Array.from({ length: 100 }, (_, seed) => tool(caller, "execute_forge", { ...PICTURE, prompt: "a", seed }));
+  const outcomes = await Promise.all(asks);
+  const started = outcomes.filter((outcome) => !outcome.error).map((outcome) => outcome.answer.inference_id);
+  const codes = new Set(outcomes.filter((outcome) => outcome.error).map((outcome) => outcome.error.code));
+  assert.equal(new Set(started).size, 3);
+  assert.deepEqual([...codes], ["INSUFFICIENT_BALANCE"]);
+  for (const id of started) await ended(caller, id);
+  assert.deepEqual(await money(caller), { balance: 0.5, reserved: 0, spent: 3, running: 0 });
+});
+
+test("of a hundred slow ones at once with units for all, five run", async () => {
+  const caller = await gateway.as("slow crowd", { units: 1000 });
+  const request = { ...PICTURE, prompt: "offline:slow=60" };
+  const asks = Array.from({ length: 100 }, (_, seed) => tool(caller, "execute_forge", { ...request, seed }));
+  const outcomes = await Promise.all(asks);
+  const started = outcomes.filter((outcome) => !outcome.error).map((outcome) => outcome.answer.inference_id);
+  const codes = new Set(outcomes.filter((outcome) => outcome.error).map((outcome) => outcome.error.code));
+  assert.equal(new Set(started).size, 5);
+  assert.deepEqual([...codes], ["RATE_LIMITED"]);
+  assert.deepEqual(await money(caller), { balance: 995, reserved: 5, spent: 0, running: 5 });
+  for (const id of started) await tool(caller, "cancel_forge_run", { inference_id: id });
+  assert.deepEqual(await money(caller), { balance: 1000, reserved: 0, spent: 0, running: 0 });
+});
+
+test("the same call again while the first runs is the same run, and afterwards another", async () => {
+  const caller = await gateway.as("impatient", { units: 10 });
+  const request = { ...PICTURE, prompt: "offline:slow=2" };
+  const [first, second] = await Promise.all([start(caller, request), start(caller, request)]);
+  assert.equal(first.inference_id, second.inference_id);
+  assert.match([...(first.warnings ?? []), ...(second.warnings ?? [])].join(), /still under way/);
+  await ended(caller, first.inference_id);
+  const later = await start(caller, request);
+  assert.notEqual(later.inference_id, first.inference_id);
+  await ended(caller, later.inference_id);
+  assert.equal((await money(caller)).spent, 2);
 });
 
 test("without enough units nothing starts; of two at once with the last units one wins", async () => {

@@ -179,7 +179,7 @@ test("an owner adds units, makes a member a viewer and removes them; what they c
   await works(office.gateway, tokens.access_token);
   assert.equal((await tool(held, "execute_forge", PEAR)).error?.code, "FORBIDDEN");
 
-  await row.locator("summary").click();
+  await row.locator(".confirm > summary").click();
   await look(owner.page, "workspace-remove");
   await press(owner.page, row.locator('button[name="remove"]'));
   assert.equal(await row.count(), 0);

@@ -8,6 +8,7 @@ use atelier::error::Code;
 use atelier::id::{InvitationId, PersonId};
 use atelier::platform::Platform;
 use atelier::units::{Allowance, Units};
+use atelier::workspace::Grant;
 use atelier::workspace::{Actor, Command, Event, Invited, Reply, Role, Workspace, audit};
 use serde_json::{Value, json};
 
@@ -85,14 +86,24 @@ fn commands(world: &World) -> Vec<(Command, &'static str, String, Value)> {
     let eve = open.person.to_string();
     vec![
         (
-            Command::GrantBy { actor: by("r0"), amount: Units::whole(3), note: "more".into() },
+            Command::GrantBy(Grant {
+                actor: by("r0"),
+                amount: Units::whole(3),
+                note: "more".into(),
+                idempotency: None,
+            }),
             "units.granted",
             String::new(),
             json!({ "creative_units": 3, "note": "more" }),
         ),
         (
-            Command::GrantBy { actor: by("r1"), amount: Units::whole(-2), note: "less".into() },
-            "units.granted",
+            Command::GrantBy(Grant {
+                actor: by("r1"),
+                amount: Units::whole(-2),
+                note: "less".into(),
+                idempotency: None,
+            }),
+            "units.taken",
             String::new(),
             json!({ "creative_units": -2, "note": "less" }),
         ),
@@ -160,7 +171,7 @@ fn what_is_refused_leaves_no_row() {
     }
     let refused = world.left(|world| {
         for (mut command, name, ..) in commands(world) {
-            if let Command::GrantBy { actor, .. }
+            if let Command::GrantBy(Grant { actor, .. })
             | Command::SetRole { actor, .. }
             | Command::SetAllowance { actor, .. }
             | Command::SetConfirmAbove { actor, .. }
@@ -172,7 +183,7 @@ fn what_is_refused_leaves_no_row() {
             let reply = world.ask(command);
             assert!(matches!(reply, Reply::Refused(_)), "{name}: {reply:?}");
         }
-        let more = Command::GrantBy { actor: actor("ada", "r"), amount: Units::whole(-11), note: String::new() };
+        let more = Command::GrantBy(Grant { actor: actor("ada", "r"), amount: Units::whole(-11), note: String::new(), idempotency: None });
         assert!(matches!(world.ask(more), Reply::Refused(_)));
         let last = Command::SetRole { actor: actor("ada", "r"), person: person("ada"), role: None };
         assert!(matches!(world.ask(last), Reply::Refused(_)));
@@ -204,8 +215,12 @@ fn joining_leaves_one_row_however_often_the_button_is_pressed() {
 #[test]
 fn what_the_operator_does_is_the_operators() {
     let world = World::new();
-    let granted =
-        Command::Grant { actor: Actor::operator("r9"), amount: Units::whole(1), note: "gift".into() };
+    let granted = Command::Grant(Grant {
+        actor: Actor::operator("r9"),
+        amount: Units::whole(1),
+        note: "gift".into(),
+        idempotency: None,
+    });
     let rows = world.left(|world| world.done(granted));
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].actor, Actor { id: "operator".into(), token_id: None, request_id: "r9".into() });

@@ -168,7 +168,10 @@ fn tell(ada: &Client) {
     let bytes = atelier::crypto::from_base64(file["contents"][0]["blob"].as_str().unwrap()).unwrap();
     assert_eq!(bytes, ada.memory.answer(Ask::get(url)).body);
     assert_eq!(file.get("ttlMs").is_some(), ada.era.is_modern());
-    assert_eq!(ada.request("tools/list", json!({})).result()["tools"].as_array().unwrap().len(), 11);
+    assert_eq!(
+        ada.request("tools/list", json!({})).result()["tools"].as_array().unwrap().len(),
+        atelier::tools::ALL.len()
+    );
 }
 
 #[test]

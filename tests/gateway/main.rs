@@ -2,13 +2,16 @@
 //! real SQLite. Not for: what only the real runtime can show (`tests/edge`).
 
 mod audit;
+mod confirm;
 mod history;
 mod journey;
 mod money;
 mod oauth;
 mod outside;
 mod refusals;
+mod rest;
 mod sessions;
 mod support;
+mod tasks;
 mod upgrade;
 mod workflows;

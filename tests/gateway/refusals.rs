@@ -4,6 +4,7 @@
 mod arguments;
 mod people;
 mod protocol;
+mod rest;
 
 use crate::support::client::error_of;
 use crate::support::{Answer, Ask, Memory};

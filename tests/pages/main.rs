@@ -2,6 +2,7 @@
 //! `ATELIER_PAGES=folder cargo test --test pages` also writes them there, with the stylesheet, to be looked at.
 //! Not for: what the pages are filled with in earnest (`tests/gateway`).
 
+mod history;
 mod samples;
 
 use atelier::html::{self, scopes};
@@ -83,6 +84,38 @@ fn every_scope_has_words() {
     for scope in Scope::ALL {
         assert!(scopes::ScopeChoice::named(scope.as_str(), true).is_some(), "{}", scope.as_str());
         assert!(scopes::title(scope.as_str()).is_some());
+    }
+}
+
+/// A table is announced, its columns and rows are named, and it scrolls by keyboard in its own box.
+#[test]
+fn every_table_can_be_read_cell_by_cell() {
+    let mut seen = 0;
+    for (name, page) in samples::all() {
+        for table in between(&page, "<table", "</table>") {
+            assert!(table.contains("<caption"), "{name}");
+            let columns = between(table, "<thead>", "</thead>")[0].matches("scope=\"col\"").count();
+            for row in between(between(table, "<tbody>", "</tbody>")[0], "<tr>", "</tr>") {
+                assert_eq!(
+                    row.matches("<td").count() + row.matches("scope=\"row\"").count(),
+                    columns,
+                    "{name}"
+                );
+                assert_eq!(row.matches("scope=\"row\"").count(), 1, "{name}");
+            }
+            seen += 1;
+        }
+        assert_eq!(page.matches("<table").count(), page.matches("role=\"region\"").count(), "{name}");
+        assert_eq!(page.matches("<table").count(), page.matches("tabindex=\"0\"").count(), "{name}");
+    }
+    assert!(seen > 5, "{seen} tables");
+}
+
+#[test]
+fn no_app_is_offered_what_changes_the_budget() {
+    let offered = |page: &str| page.contains("value=\"workspaces:write\"");
+    for (name, page) in samples::all() {
+        assert_eq!(offered(&page), name.contains("tokens") && !name.starts_with("home"), "{name}");
     }
 }
 

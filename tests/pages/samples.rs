@@ -1,5 +1,6 @@
 //! Views filled with what real people, and people who mean harm, would put into them.
 
+use crate::history;
 use atelier::html::account::{self, Account, App};
 use atelier::html::allowance::Typed;
 use atelier::html::check::{self, Check, CheckRow, CheckState};
@@ -10,15 +11,16 @@ use atelier::html::parts::Named;
 use atelier::html::problem::{self, Link, Problem};
 use atelier::html::scopes::{self, ScopeChoice};
 use atelier::html::sign_in::{self, Choice, DevelopmentForm, SignIn};
+use atelier::html::statement::{self, Statement};
 use atelier::html::tokens::{self, MadeToken, Token, TokenForm, TokenState, Tokens};
 use atelier::html::workspaces::{self, Member, OpenInvitation, Role, Workspace, WorkspaceRow, Workspaces};
 use atelier::html::{Nav, Notice, Section, Tone};
-use atelier::oauth::Scope;
+use atelier::oauth::{Scope, Scopes};
 use atelier::units::{Allowance, Units};
 
 pub const HOSTILE: &str = "\"><script>alert('1')</script><b onmouseover=\"x\">&amp;";
 const URL: &str = "https://media.example.com/mcp";
-const LONG: &str = "The Extraordinarily Thorough Generative Media Assistant for Regional Marketing Teams and Their Many Agencies, Enterprise Edition";
+pub const LONG: &str = "The Extraordinarily Thorough Generative Media Assistant for Regional Marketing Teams and Their Many Agencies, Enterprise Edition";
 const TOKEN: &str = "atl_pat_6Yq2vS1nT8rXc0mWb4KzJd7LhPf5Ue9Ga3QoRiNtEw_k2v8";
 
 pub fn all() -> Vec<(&'static str, String)> {
@@ -73,6 +75,12 @@ pub fn all() -> Vec<(&'static str, String)> {
                 return_to: s("/invitations/1"),
             })),
         ),
+        ("statement", statement::statement(&history::one_statement())),
+        (
+            "statement-empty",
+            statement::statement(&Statement { lines: Vec::new(), older: None, ..history::one_statement() }),
+        ),
+        ("activity", statement::activity(&history::one_activity())),
         ("check", check::check(&checked())),
         ("problem", problem::problem(&expired())),
     ];
@@ -106,6 +114,8 @@ pub fn hostile() -> Vec<(&'static str, String)> {
     tokens.form.workspaces = vec![Named { id: s(HOSTILE), name: s(HOSTILE) }];
     let mut workspace = one_workspace(Role::Owner);
     workspace.name = s(HOSTILE);
+    workspace.latest = history::hostile_statement().lines;
+    workspace.grant_key = s(HOSTILE);
     workspace.members.iter_mut().for_each(|member| (member.person, member.email) = (s(HOSTILE), s(HOSTILE)));
     workspace
         .invitations
@@ -126,13 +136,15 @@ pub fn hostile() -> Vec<(&'static str, String)> {
         ("hostile-apps", account::account(&many)),
         ("hostile-tokens", tokens::tokens(&tokens)),
         ("hostile-workspace", workspaces::workspace(&workspace)),
+        ("hostile-statement", statement::statement(&history::hostile_statement())),
+        ("hostile-activity", statement::activity(&history::hostile_activity())),
         ("hostile-invitation", invitation::invitation(&invitation)),
         ("hostile-problem", problem::problem(&problem)),
         ("hostile-home", home::home(&home)),
     ]
 }
 
-fn s(text: &str) -> String {
+pub fn s(text: &str) -> String {
     text.to_owned()
 }
 
@@ -140,7 +152,7 @@ fn csrf() -> String {
     s("csrf-token")
 }
 
-fn nav(active: Section) -> Nav {
+pub fn nav(active: Section) -> Nav {
     Nav { person: s("ada.lovelace@example.com"), active, is_owner: true, csrf: csrf() }
 }
 
@@ -161,6 +173,10 @@ fn signing_in(choices: bool, development: bool) -> SignIn {
 
 fn every_scope() -> Vec<ScopeChoice> {
     Scope::ALL.iter().filter_map(|scope| ScopeChoice::named(scope.as_str(), true)).collect()
+}
+
+fn every_scope_of_an_app() -> Vec<ScopeChoice> {
+    Scopes::for_apps().iter().filter_map(|scope| ScopeChoice::named(scope.as_str(), true)).collect()
 }
 
 fn choice(id: &str, name: &str, role: &str, balance: &str, selected: bool) -> WorkspaceChoice {
@@ -190,7 +206,7 @@ fn consent_claude() -> Consent {
             ),
             choice("w3", "סטודיו תל אביב", "Viewer", "0 Creative Units", false),
         ],
-        scopes: every_scope(),
+        scopes: every_scope_of_an_app(),
         remembered: false,
         problem: None,
     }
@@ -347,7 +363,13 @@ fn every_workspace() -> Workspaces {
 }
 
 fn one_workspace(role: Role) -> Workspace {
-    let member = |email: &str, role, is_self| Member { person: s(email), email: s(email), role, is_self };
+    let member = |email: &str, role, is_self| Member {
+        person: s(email),
+        email: s(email),
+        role,
+        is_self,
+        allowance: limits(email.len()),
+    };
     let open = |id: &str, email: &str, link: Option<&str>| OpenInvitation {
         invitation_id: s(id),
         email: s(email),
@@ -368,6 +390,9 @@ fn one_workspace(role: Role) -> Workspace {
         reserved: s("40"),
         spent: s("2,479.5"),
         can_grant: role == Role::Owner,
+        grant_key: s("0195f3c2-7a41-7b60-9f0e-2f4b8f8a1c12"),
+        latest: history::lines().split_off(5),
+        confirm_above: (role == Role::Owner).then_some(Units::thousandths(12_500)),
         members: vec![
             member("ada.lovelace@example.com", role, true),
             member(

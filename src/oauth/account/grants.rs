@@ -10,7 +10,7 @@
 //! older is a replay: the family is revoked. No refresh token is stored: it is a tag over the grant, the generation and a
 //! random seed of the row, so that neither the database nor the gateway's secret alone makes one.
 
-use super::{Grant, Reply, allowance, optional_time, optional_workspace, scopes, used};
+use super::{Changed, Grant, Reply, allowance, changed, optional_time, optional_workspace, scopes, used};
 use crate::crypto::{self, Signer};
 use crate::id::{GrantId, WorkspaceId};
 use crate::oauth::opaque::SECRET_BYTES;
@@ -371,17 +371,26 @@ pub fn revoke(
     grant_id: &GrantId,
     client_id: Option<&str>,
 ) -> Result<Reply, SqlError> {
-    let found = sql.first(
-        "UPDATE grants SET revoked_at = coalesce(revoked_at, ?1) WHERE grant_id = ?2 AND client_id = coalesce(?3, client_id)
-         RETURNING grant_id",
-        &[now.into(), grant_id.as_str().into(), client_id.into()],
+    let known = sql.first(
+        "SELECT 1 FROM grants WHERE grant_id = ?1 AND client_id = coalesce(?2, client_id)",
+        &[grant_id.as_str().into(), client_id.into()],
     )?;
-    Ok(if found.is_some() { Reply::Done } else { Reply::Unknown })
+    if known.is_none() {
+        return Ok(Reply::Unknown);
+    }
+    let ended = sql.query(
+        "UPDATE grants SET revoked_at = ? WHERE grant_id = ? AND revoked_at IS NULL RETURNING grant_id, workspace_id",
+        &[now.into(), grant_id.as_str().into()],
+    )?;
+    Ok(Reply::Changed(ended.iter().map(changed).collect::<Result<_, _>>()?))
 }
 
-pub fn revoke_all(sql: &impl Sql, now: Timestamp) -> Result<(), SqlError> {
+/// Those that lived.
+pub fn revoke_all(sql: &impl Sql, now: Timestamp) -> Result<Vec<Changed>, SqlError> {
+    let living =
+        sql.query(&format!("SELECT grant_id, workspace_id FROM grants WHERE {LIVING}"), &[now.into()])?;
     sql.query("UPDATE grants SET revoked_at = coalesce(revoked_at, ?)", &[now.into()])?;
-    Ok(())
+    living.iter().map(changed).collect()
 }
 
 const COLUMNS: &str = "grant_id, client_id, client_name, client_host, is_loopback, redirect_uri, scopes, workspace_id, created_at, at,

@@ -105,6 +105,14 @@ pub enum CredentialId {
     Grant(GrantId),
 }
 
+/// A token or an authorization that was changed or ended just now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Changed {
+    pub id: String,
+    /// None: it opens every workspace of the person.
+    pub workspace_id: Option<WorkspaceId>,
+}
+
 /// A person as the consent page meets them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Standing {
@@ -148,6 +156,8 @@ pub enum Reply {
     /// Sentence for `invalid_grant`.
     Mismatch(String),
     Grants(Vec<GrantRow>),
+    /// Done; none of them where it had been done before.
+    Changed(Vec<Changed>),
     Tokens(Vec<TokenRow>),
 }
 
@@ -196,8 +206,9 @@ fn apply(sql: &impl Sql, now: Timestamp, command: Command) -> Result<Reply, SqlE
         Command::Standing { client_id, redirect_uri } => standing(sql, now, &client_id, &redirect_uri),
         Command::JoinedFirst => people::joined_first(sql),
         Command::SignOutEverywhere => {
-            grants::revoke_all(sql, now)?;
-            people::end_sessions(sql)
+            let ended = grants::revoke_all(sql, now)?;
+            people::end_sessions(sql)?;
+            Ok(Reply::Changed(ended))
         }
         Command::Invite(invitation) => people::invite(sql, now, &invitation),
         Command::Uninvite { invitation_id } => people::uninvite(sql, &invitation_id),
@@ -274,10 +285,15 @@ fn set_allowance(sql: &impl Sql, id: &CredentialId, allowance: Allowance) -> Res
         CredentialId::Grant(id) => ("grants", "grant_id", id.as_str()),
     };
     let statement = format!(
-        "UPDATE {table} SET units_per_day = ?, units_per_month = ? WHERE {key} = ? AND revoked_at IS NULL RETURNING {key}"
+        "UPDATE {table} SET units_per_day = ?, units_per_month = ? WHERE {key} = ? AND revoked_at IS NULL RETURNING {key}, workspace_id"
     );
     let found = sql.first(&statement, &[allowance.per_day.into(), allowance.per_month.into(), id.into()])?;
-    Ok(if found.is_some() { Reply::Done } else { Reply::Unknown })
+    found.map_or(Ok(Reply::Unknown), |row| Ok(Reply::Changed(vec![changed(&row)?])))
+}
+
+/// Two columns: the id, the workspace.
+fn changed(row: &Row) -> Result<Changed, SqlError> {
+    Ok(Changed { id: row.text(0)?, workspace_id: optional_workspace(row, 1)? })
 }
 
 /// A token or grant was seen.

@@ -1,6 +1,6 @@
 //! Personal access tokens of one person: issued, verified, listed, revoked. Not for: their string form (`opaque`).
 
-use super::{Grant, Reply, allowance, optional_time, optional_workspace, scopes, used};
+use super::{Grant, Reply, allowance, changed, optional_time, optional_workspace, scopes, used};
 use crate::crypto;
 use crate::id::{TokenId, WorkspaceId};
 use crate::oauth::scope::Scopes;
@@ -8,6 +8,7 @@ use crate::sql::{Row, Sql, SqlError};
 use crate::time::Timestamp;
 use crate::units::Allowance;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 /// Tokens one person may have that are neither revoked nor expired.
 pub const MAX_TOKENS: u32 = 50;
@@ -21,6 +22,16 @@ pub struct NewToken {
     pub workspace_id: Option<WorkspaceId>,
     pub expires_at: Option<Timestamp>,
     pub allowance: Allowance,
+}
+
+impl NewToken {
+    /// What the audit log says of it.
+    pub fn details(&self) -> Value {
+        json!({
+            "name": self.name, "scopes": self.scopes, "expires_at": self.expires_at.map(Timestamp::iso),
+            "per_day": self.allowance.per_day, "per_month": self.allowance.per_month,
+        })
+    }
 }
 
 /// A token as its owner sees it.
@@ -100,10 +111,14 @@ pub fn verify(sql: &impl Sql, now: Timestamp, token_id: &TokenId, hash: &str) ->
 }
 
 pub fn revoke(sql: &impl Sql, now: Timestamp, token_id: &TokenId) -> Result<Reply, SqlError> {
-    let statement =
-        "UPDATE tokens SET revoked_at = coalesce(revoked_at, ?) WHERE token_id = ? RETURNING token_id";
-    let found = sql.first(statement, &[now.into(), token_id.as_str().into()])?;
-    Ok(if found.is_some() { Reply::Done } else { Reply::Unknown })
+    if sql.first("SELECT 1 FROM tokens WHERE token_id = ?", &[token_id.as_str().into()])?.is_none() {
+        return Ok(Reply::Unknown);
+    }
+    let ended = sql.query(
+        "UPDATE tokens SET revoked_at = ? WHERE token_id = ? AND revoked_at IS NULL RETURNING token_id, workspace_id",
+        &[now.into(), token_id.as_str().into()],
+    )?;
+    Ok(Reply::Changed(ended.iter().map(changed).collect::<Result<_, _>>()?))
 }
 
 /// Newest first.

@@ -1,6 +1,7 @@
 //! The models of the embedded provider: what each takes and costs. Prices are small but real, so that the
 //! money can be seen to move.
 
+use super::compose::{FPS_MIN, PICTURES_MAX, SECONDS_MAX};
 use super::film::DURATION_MAX_SECONDS;
 use super::paint::{MAX_SIDE_PX, MIN_SIDE_PX};
 use super::solid::{DETAIL_MAX_FACES, DETAIL_MIN_FACES};
@@ -33,13 +34,13 @@ const FILM_SECONDS: Parameter = Parameter {
 };
 const COMPOSE_FPS: Parameter = Parameter {
     name: "fps",
-    help: "Frames per second at most; a film has at most 384 frames, so more than 32 seconds have fewer than 12.",
-    kind: Kind::Integer { least: 4, most: 24, default: 12 },
+    help: "Frames per second at most: a film of more than 384 frames is made with fewer.",
+    kind: Kind::Integer { least: FPS_MIN as i64, most: 24, default: 12 },
 };
 const SECONDS_PER_PICTURE: Parameter = Parameter {
     name: "seconds_per_picture",
-    help: "How long each picture is shown.",
-    kind: Kind::Number { least: 1.0, most: 6.0, default: 2.0 },
+    help: "Seconds, for each picture.",
+    kind: Kind::Number { least: 1.0, most: SECONDS_MAX as f64, default: 2.0 },
 };
 const FACES: Parameter = Parameter {
     name: "face_limit",
@@ -167,10 +168,10 @@ pub const MODELS: &[Model] = &[
         name: "Offline Compose",
         modality: Modality::Video,
         capabilities: &[C::ComposeVideo],
-        summary: "Shows 1 to 16 pictures in turn, panned and cross-faded, with a WAV as sound track; MP4.",
+        summary: "Slideshow of 1 to 16 pictures as MP4, panned and cross-faded, with a WAV as sound track, cut to their length.",
         parameters: &[FILM_WIDTH, FILM_HEIGHT, COMPOSE_FPS, SECONDS_PER_PICTURE],
         guidance: &[
-            GuidanceSlot { kind: GuidanceKind::Reference, required: true, at_most: 16 },
+            GuidanceSlot { kind: GuidanceKind::Reference, required: true, at_most: PICTURES_MAX },
             slot(GuidanceKind::Audio, false),
         ],
         price: price(1000, 0),

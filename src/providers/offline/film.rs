@@ -1,4 +1,4 @@
-//! Placeholder films for the offline provider: real, playable, silent MP4 files.
+//! Placeholder films for the offline provider: real, playable, silent MP4 files (those with sound: `compose`).
 //!
 //! For: showing a newcomer the whole video path without a network or a model. A film is a drawn
 //! scene chosen by words of the prompt, a pan over a still, or a mouth that follows loudness; its
@@ -77,27 +77,48 @@ pub fn image_to_video(
 ) -> Result<Film, String> {
     let shoot = Shoot::new(width, height, duration_seconds, fps)?;
     let mut dice = Dice::new(&[b"image_to_video", prompt.as_bytes(), &seed.to_le_bytes()]);
-    let (across, down) = pan_direction(prompt, &mut dice);
-    let travel = |side: u32, way: i32| {
-        let pixels = (PAN_PX_PER_SECOND * duration_seconds as f32).min(side as f32 * PAN_MAX_PART);
-        (pixels as u32 & !1) * way.unsigned_abs()
-    };
-    let (travel_x, travel_y) = (travel(shoot.width, across), travel(shoot.height, down));
-    let large = fill_frame(still, shoot.width + travel_x, shoot.height + travel_y)?;
+    let way = pan_direction(prompt, &mut dice);
+    let pan = Pan::over(still, way, (shoot.width, shoot.height), duration_seconds as f32)?;
     let weather = Weather::from_prompt(prompt, &mut dice, shoot.width, shoot.height, true);
     let total = shoot.frames as f32 / shoot.fps as f32;
-    let place = |travel: u32, way: i32, part: f32| {
-        let eased = part * part * (3.0 - 2.0 * part);
-        let along = if way < 0 { 1.0 - eased } else { eased };
-        (travel as f32 * along / 2.0).round() as u32 * 2
-    };
     shoot.run(note, |seconds| {
-        let part = seconds / total;
-        let (x, y) = (place(travel_x, across, part), place(travel_y, down, part));
-        let mut frame = imageops::crop_imm(&large, x, y, shoot.width, shoot.height).to_image();
+        let (mut frame, offset) = pan.at(seconds / total);
         weather.paint(&mut frame, seconds);
-        (frame, vec![(-(x as i32), -(y as i32))])
+        (frame, vec![offset])
     })
+}
+
+/// A slow movement of the frame over a still that is a little larger.
+pub struct Pan {
+    large: RgbaImage,
+    frame: (u32, u32),
+    travel: (u32, u32),
+    way: (i32, i32),
+}
+
+impl Pan {
+    /// `way` is across and down, as signs; the sides of `frame` are in pixels.
+    pub fn over(still: &RgbaImage, way: (i32, i32), frame: (u32, u32), seconds: f32) -> Result<Pan, String> {
+        let travel = |side: u32, way: i32| {
+            let pixels = (PAN_PX_PER_SECOND * seconds).min(side as f32 * PAN_MAX_PART);
+            (pixels as u32 & !1) * way.unsigned_abs()
+        };
+        let travel = (travel(frame.0, way.0), travel(frame.1, way.1));
+        let large = fill_frame(still, frame.0 + travel.0, frame.1 + travel.1)?;
+        Ok(Pan { large, frame, travel, way })
+    }
+
+    /// The frame after this part of the way, which starts and ends at rest, and where the still then stands.
+    pub fn at(&self, part: f32) -> (RgbaImage, (i32, i32)) {
+        let eased = part * part * (3.0 - 2.0 * part);
+        let place = |travel: u32, way: i32| {
+            let along = if way < 0 { 1.0 - eased } else { eased };
+            (travel as f32 * along / 2.0).round() as u32 * 2
+        };
+        let (x, y) = (place(self.travel.0, self.way.0), place(self.travel.1, self.way.1));
+        let frame = imageops::crop_imm(&self.large, x, y, self.frame.0, self.frame.1).to_image();
+        (frame, (-(x as i32), -(y as i32)))
+    }
 }
 
 /// Draws a mouth and a level meter over `still`, both driven by `envelope` (loudness from 0 to 1,
@@ -192,6 +213,7 @@ impl Shoot {
             picture: encoder.picture_parameters(),
             units: &units,
             note,
+            sound: None,
         };
         Ok(Film {
             bytes: track.write(),

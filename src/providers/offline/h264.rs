@@ -5,11 +5,14 @@
 //! of I_PCM macroblocks (raw samples), then P pictures of P_Skip runs, whole-macroblock copies
 //! with a motion vector (P_L0_16x16 without residual) and I_PCM where neither copy is exact.
 //! Every decoded picture therefore equals the drawn one: no transform, no trails, no drift.
+//! A stream that fades is Main profile: between two pictures that both are known already, B pictures of
+//! B_Skip macroblocks mix the two by their distance (implicit weights), so a cross-fade costs next to nothing.
 //!
 //! Not for: camera footage (noise would make every macroblock raw), rate control beyond a byte
 //! allowance, audio, or the MP4 container (see `mp4`).
 
 use super::bits::{Bits, wrap_nal};
+use super::plane::Picture;
 use image::RgbaImage;
 
 /// Smallest side in pixels: below four macroblocks there is nothing to see.
@@ -19,11 +22,13 @@ pub const SIDE_MAX_PX: u32 = 640;
 /// Level 4.1, times ten: its 50 Mbit/s covers the byte cap of `film` spent within one second.
 const LEVEL_IDC: u32 = 41;
 /// Side of a luma macroblock in samples.
-const BLOCK_PX: usize = 16;
+pub const BLOCK_PX: usize = 16;
 /// Raw samples of a 4:2:0 macroblock in bytes, plus two for its type and alignment.
 const RAW_BLOCK_BYTES: usize = 386;
 /// `frame_num` is written in 8 bits and wraps there.
 const FRAME_NUM_BITS: u8 = 8;
+/// Places in the order of showing are written, in fields, in 8 bits and wrap there.
+const PLACE_BITS: u8 = 8;
 /// Picture header, final skip run and trailing bits in bytes: the cost of a picture that repeats.
 pub const REPEAT_COST_BYTES: usize = 32;
 
@@ -35,6 +40,8 @@ pub struct AccessUnit {
     pub key: bool,
     /// True when the allowance was too small and the picture before is shown again.
     pub held: bool,
+    /// How many pictures after its place in the stream it is shown: a cross-fade needs both its ends first.
+    pub delay: u32,
 }
 
 /// Encodes successive frames of one size.
@@ -46,6 +53,9 @@ pub struct Encoder {
     reference: Option<Picture>,
     reference_offsets: Vec<(i32, i32)>,
     frame_num: u32,
+    fades: bool,
+    /// Place of the picture at hand in the order of showing.
+    place: u32,
 }
 
 impl Encoder {
@@ -65,7 +75,14 @@ impl Encoder {
             reference: None,
             reference_offsets: Vec::new(),
             frame_num: 0,
+            fades: false,
+            place: 0,
         })
+    }
+
+    /// Prepares for a stream that may use `encode_after_fade`; all of it is shown one picture late.
+    pub fn fading(width: u32, height: u32) -> Result<Encoder, String> {
+        Ok(Encoder { fades: true, ..Encoder::new(width, height)? })
     }
 
     /// The bytes a picture costs when every macroblock is raw; emulation prevention adds nothing
@@ -77,13 +94,19 @@ impl Encoder {
     /// The sequence parameter set NAL unit, without length.
     pub fn sequence_parameters(&self) -> Vec<u8> {
         let mut bits = Bits::default();
-        bits.put(66, 8);
-        bits.put(0b1100_0000, 8); // constraint sets 0 and 1: Constrained Baseline
+        let (profile, constraints) = if self.fades { (77, 0b0100_0000) } else { (66, 0b1100_0000) };
+        bits.put(profile, 8); // Main, or with constraint sets 0 and 1: Constrained Baseline
+        bits.put(constraints, 8);
         bits.put(LEVEL_IDC, 8);
         bits.unsigned(0);
         bits.unsigned(u32::from(FRAME_NUM_BITS) - 4);
-        bits.unsigned(2); // output order is decoding order
-        bits.unsigned(1); // one reference picture
+        if self.fades {
+            bits.unsigned(0); // each picture says its place
+            bits.unsigned(u32::from(PLACE_BITS) - 4);
+        } else {
+            bits.unsigned(2); // output order is decoding order
+        }
+        bits.unsigned(1 + u32::from(self.fades)); // reference pictures
         bits.put(0, 1);
         bits.unsigned(self.columns as u32 - 1);
         bits.unsigned(self.rows as u32 - 1);
@@ -97,7 +120,7 @@ impl Encoder {
             }
         }
         bits.put(1, 1);
-        put_usability(&mut bits);
+        put_usability(&mut bits, self.fades);
         wrap_nal(0x67, &bits.finish())
     }
 
@@ -110,7 +133,7 @@ impl Encoder {
         for _ in 0..3 {
             bits.unsigned(0); // one slice group, one reference in either list
         }
-        bits.put(0, 3); // no weighted prediction
+        bits.put(if self.fades { 2 } else { 0 }, 3); // weights: none, or in B pictures by distance
         for _ in 0..3 {
             bits.signed(0); // quantisers, unused without residual
         }
@@ -132,7 +155,7 @@ impl Encoder {
         let Some(reference) = self.reference.as_ref() else {
             let bytes = self.write_key(&picture);
             self.accept(picture, offsets);
-            return AccessUnit { bytes, key: true, held: false };
+            return AccessUnit { bytes, key: true, held: false, delay: u32::from(self.fades) };
         };
         let mut candidates = vec![(0, 0)];
         for (now, before) in offsets.iter().zip(&self.reference_offsets) {
@@ -146,12 +169,29 @@ impl Encoder {
         let raw = choices.iter().filter(|choice| choice.is_none()).count();
         let held = raw * RAW_BLOCK_BYTES + choices.len() * 4 + REPEAT_COST_BYTES > allowance_bytes && raw > 0;
         self.frame_num = (self.frame_num + 1) % (1 << FRAME_NUM_BITS);
+        self.place += 1;
         let still = vec![Some((0, 0)); choices.len()];
         let bytes = self.write_predicted(&picture, if held { &still } else { &choices });
         if !held {
             self.accept(picture, offsets);
         }
-        AccessUnit { bytes, key: false, held }
+        AccessUnit { bytes, key: false, held, delay: u32::from(self.fades) }
+    }
+
+    /// Encodes `frame` and, shown before it, `between` pictures that lead to it from the one before.
+    pub fn encode_after_fade(
+        &mut self,
+        frame: &RgbaImage,
+        offsets: &[(i32, i32)],
+        between: u32,
+    ) -> Vec<AccessUnit> {
+        let first = self.place + 1;
+        self.place += between;
+        let mut units = vec![self.encode(frame, offsets, usize::MAX)];
+        units.iter_mut().for_each(|unit| unit.delay += between);
+        let mixed = |place| AccessUnit { bytes: self.write_mixed(place), key: false, held: false, delay: 0 };
+        units.extend((first..first + between).map(mixed));
+        units
     }
 
     fn accept(&mut self, picture: Picture, offsets: &[(i32, i32)]) {
@@ -190,6 +230,7 @@ impl Encoder {
         bits.unsigned(0);
         bits.put(0, FRAME_NUM_BITS);
         bits.unsigned(0); // idr_pic_id
+        self.put_place(&mut bits, self.place);
         bits.put(0, 2); // no prior output, not long-term
         put_slice_end(&mut bits);
         for row in 0..self.rows {
@@ -207,6 +248,7 @@ impl Encoder {
         bits.unsigned(5); // every slice of the picture is P
         bits.unsigned(0);
         bits.put(self.frame_num, FRAME_NUM_BITS);
+        self.put_place(&mut bits, self.place);
         bits.put(0, 3); // default reference count and order, sliding window marking
         put_slice_end(&mut bits);
         let mut run = 0;
@@ -238,10 +280,30 @@ impl Encoder {
         }
         prefix_length(wrap_nal(0x61, &bits.finish()))
     }
+
+    /// A picture that no other refers to: all of it is what stands there in the two references, mixed.
+    fn write_mixed(&self, place: u32) -> Vec<u8> {
+        let mut bits = Bits::default();
+        bits.unsigned(0);
+        bits.unsigned(6); // every slice of the picture is B
+        bits.unsigned(0);
+        bits.put((self.frame_num + 1) % (1 << FRAME_NUM_BITS), FRAME_NUM_BITS);
+        self.put_place(&mut bits, place);
+        bits.put(0b1000, 4); // spatial direct vectors (all zero), default reference count and both orders
+        put_slice_end(&mut bits);
+        bits.unsigned((self.columns * self.rows) as u32);
+        prefix_length(wrap_nal(0x01, &bits.finish()))
+    }
+
+    fn put_place(&self, bits: &mut Bits, place: u32) {
+        if self.fades {
+            bits.put(place * 2 % (1 << PLACE_BITS), PLACE_BITS); // the standard counts fields
+        }
+    }
 }
 
-/// Video usability: square pixels, BT.709 video range, no reordering (so playback starts at once).
-fn put_usability(bits: &mut Bits) {
+/// Video usability: square pixels, BT.709 video range, no reordering (so playback starts at once) but where it fades.
+fn put_usability(bits: &mut Bits, fades: bool) {
     bits.put(1, 1);
     bits.put(1, 8); // 1:1 samples
     bits.put(0, 1);
@@ -252,7 +314,8 @@ fn put_usability(bits: &mut Bits) {
     }
     bits.put(0, 5); // no chroma location, timing, NAL HRD, VCL HRD or picture structure
     bits.put(0b11, 2); // restrictions follow; vectors may cross the border
-    for value in [0, 0, 11, 11, 0, 1] {
+    let fades = u32::from(fades);
+    for value in [0, 0, 11, 11, fades, 1 + fades] {
         bits.unsigned(value);
     }
 }
@@ -314,99 +377,6 @@ fn median(a: i32, b: i32, c: i32) -> i32 {
     a.max(b).min(a.min(b).max(c))
 }
 
-struct Plane {
-    samples: Vec<u8>,
-    width: usize,
-}
-
-impl Plane {
-    fn row(&self, x: usize, y: usize, length: usize) -> Option<&[u8]> {
-        if x + length > self.width {
-            return None;
-        }
-        let start = y * self.width + x;
-        self.samples.get(start..start + length)
-    }
-
-    /// Whether a block here equals the one `vector / scale` away in `other`, wholly inside it.
-    fn matches(
-        &self,
-        other: &Plane,
-        side: usize,
-        column: usize,
-        row: usize,
-        vector: (i32, i32),
-        scale: i32,
-    ) -> bool {
-        let (x, y) = (column * side, row * side);
-        let from_x = usize::try_from(x as i32 + vector.0 / scale);
-        let from_y = usize::try_from(y as i32 + vector.1 / scale);
-        let (Ok(from_x), Ok(from_y)) = (from_x, from_y) else {
-            return false;
-        };
-        (0..side).all(|line| {
-            let there = other.row(from_x, from_y + line, side);
-            there.is_some() && there == self.row(x, y + line, side)
-        })
-    }
-}
-
-/// A picture in BT.709 video range, 4:2:0, padded to whole macroblocks.
-struct Picture {
-    planes: [Plane; 3],
-}
-
-impl Picture {
-    fn from_frame(frame: &RgbaImage, columns: usize, rows: usize) -> Picture {
-        let (width, height) = (columns * BLOCK_PX, rows * BLOCK_PX);
-        let stride = frame.width() as usize * 4;
-        let raw: &[u8] = frame.as_raw();
-        let mut luma = Vec::with_capacity(width * height);
-        let mut blue = Vec::with_capacity(width * height / 4);
-        let mut red = Vec::with_capacity(width * height / 4);
-        let mut sums = vec![[0i32; 3]; width / 2];
-        for y in 0..height {
-            // Rows and columns beyond the frame repeat its border; cropping hides them.
-            let from = y.min((frame.height() as usize).saturating_sub(1)) * stride;
-            let line = raw.get(from..from + stride).unwrap_or_default();
-            let (pixels, _) = line.as_chunks::<4>();
-            let last = pixels.last().copied().unwrap_or_default();
-            let padded = pixels.iter().copied().chain(std::iter::repeat(last)).take(width);
-            for (x, [r, g, b, _]) in padded.enumerate() {
-                let (r, g, b) = (i32::from(r), i32::from(g), i32::from(b));
-                luma.push((16 + ((47 * r + 157 * g + 16 * b + 128) >> 8)) as u8);
-                if let Some([sum_r, sum_g, sum_b]) = sums.get_mut(x / 2) {
-                    *sum_r += r;
-                    *sum_g += g;
-                    *sum_b += b;
-                }
-            }
-            if y % 2 == 1 {
-                for [r, g, b] in &mut sums {
-                    blue.push((128 + ((-26 * *r - 87 * *g + 113 * *b + 512) >> 10)) as u8);
-                    red.push((128 + ((112 * *r - 102 * *g - 10 * *b + 512) >> 10)) as u8);
-                    (*r, *g, *b) = (0, 0, 0);
-                }
-            }
-        }
-        let plane = |samples, width| Plane { samples, width };
-        Picture { planes: [plane(luma, width), plane(blue, width / 2), plane(red, width / 2)] }
-    }
-
-    /// Byte-aligns and appends one macroblock's samples: luma, then both chroma blocks.
-    fn put_raw(&self, bits: &mut Bits, column: usize, row: usize) {
-        bits.align();
-        for (index, plane) in self.planes.iter().enumerate() {
-            let side = if index == 0 { BLOCK_PX } else { BLOCK_PX / 2 };
-            for line in 0..side {
-                if let Some(samples) = plane.row(column * side, row * side + line, side) {
-                    bits.bytes.extend_from_slice(samples);
-                }
-            }
-        }
-    }
-}
-
 fn prefix_length(nal: Vec<u8>) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(nal.len() + 4);
     bytes.extend_from_slice(&(nal.len() as u32).to_be_bytes());
@@ -445,6 +415,28 @@ mod tests {
         encoder.encode(&textured(0), &[], 0);
         let held = encoder.encode(&textured(8), &[], 1000);
         assert!(held.held && held.bytes.len() < REPEAT_COST_BYTES);
+    }
+
+    #[test]
+    fn a_cross_fade_costs_next_to_nothing_and_both_its_ends_come_first() {
+        let mut encoder = Encoder::fading(96, 80).unwrap();
+        assert_eq!(encoder.encode(&textured(0), &[], 0).delay, 1);
+        assert_eq!(encoder.encode(&textured(0), &[], 0).delay, 1);
+        let units = encoder.encode_after_fade(&textured(9), &[], 3);
+        assert_eq!(units.iter().map(|unit| unit.delay).collect::<Vec<_>>(), [4, 0, 0, 0]);
+        assert!(units[0].bytes.len() > 25 * RAW_BLOCK_BYTES && !units[0].held);
+        assert!(units[1..].iter().all(|unit| unit.bytes.len() < REPEAT_COST_BYTES));
+        // Two references and one place each: what tells the pictures of a fade apart.
+        let places: Vec<_> = units.iter().map(|unit| place(&unit.bytes)).collect();
+        assert_eq!((places, encoder.place), (vec![10, 4, 6, 8], 5));
+        assert_eq!(place(&encoder.encode(&textured(9), &[], 0).bytes), 12);
+    }
+
+    /// Of a P or B picture of a stream that fades.
+    fn place(unit: &[u8]) -> u32 {
+        // After the length and the NAL header: first macroblock, kind (5 bits), parameter set, number (8 bits).
+        let bits = u32::from_be_bytes(unit[5..9].try_into().unwrap());
+        bits << (1 + 5 + 1 + 8) >> 24
     }
 
     #[test]

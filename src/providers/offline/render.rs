@@ -1,7 +1,7 @@
 //! One output of an offline run: picks the instrument, feeds it the inputs, applies post-processing.
 
 use super::paint::{MAX_SIDE_PX, Palette, paint};
-use super::{NOTE, edit, film, solid, sound, trace, wave};
+use super::{NOTE, compose, edit, film, solid, sound, trace, wave};
 use crate::error::{Code, Refusal};
 use crate::media::picture::{self, Format};
 use crate::media::sniff::MediaType;
@@ -107,14 +107,17 @@ impl Work<'_> {
 
     fn composed(&self) -> Result<film::Film, Refusal> {
         let (width, height) = (self.whole("width", 320), self.whole("height", 176));
-        let seconds = self.whole("seconds_per_picture", 2);
-        film::image_to_video(&self.still()?, "", self.seed, seconds, self.whole("fps", 12), width, height, NOTE).map_err(failed)
+        let (fps, seconds_per_picture) = (self.whole("fps", 12), self.number("seconds_per_picture", 2.0));
+        let stills: Vec<_> = self.inputs.iter().filter(|input| input.role == Role::Guidance(GuidanceKind::Reference)).collect();
+        let audio = self.input(&[Role::Guidance(GuidanceKind::Audio)]);
+        let sound = audio.map(|audio| wave::Pcm::read(&audio.bytes).ok_or_else(not_wav)).transpose()?;
+        let show = compose::Show { width, height, fps, seconds_per_picture, seed: self.seed };
+        show.film(stills.into_iter().map(|still| self.decoded(still)), sound.as_ref(), NOTE)
     }
 
     fn lipsynced(&self) -> Result<film::Film, Refusal> {
         let audio = self.input(&[Role::Guidance(GuidanceKind::Audio)]).ok_or_else(|| Refusal::invalid("This model needs an audio file."))?;
-        let envelope = wave::envelope_of_wav(&audio.bytes)
-            .ok_or_else(|| Refusal::invalid("The audio file is not a WAV with 8 or 16 bit PCM, which is all this model reads."))?;
+        let envelope = wave::envelope_of_wav(&audio.bytes).ok_or_else(not_wav)?;
         let (width, height) = (self.whole("width", 320), self.whole("height", 176));
         film::lipsync(&self.still()?, &envelope, width, height, self.whole("fps", 12), NOTE).map_err(Refusal::invalid)
     }
@@ -179,6 +182,65 @@ impl Work<'_> {
     }
 }
 
+fn not_wav() -> Refusal {
+    Refusal::invalid("The audio file is not a WAV with 8 or 16 bit PCM, which is all this model reads.")
+}
+
 fn failed(why: String) -> Refusal {
     Refusal::new(Code::ProviderFailed, format!("The file could not be made: {why}."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::generation::{ForgeRequest, GuidanceFile, normalize};
+
+    fn compose(inputs: &[Input]) -> Result<Output, Refusal> {
+        let file = |input: &Input| match input.role {
+            Role::Guidance(kind) => {
+                GuidanceFile { file_id: "0190f5fe-7c00-73c7-a6b5-d4e3f2a1b0c9".into(), kind, strength: None }
+            }
+            Role::Mask => unreachable!(),
+        };
+        let request = ForgeRequest {
+            model_id: "offline-compose".into(),
+            guidance_files: Some(inputs.iter().map(file).collect()),
+            ..Default::default()
+        };
+        let model = crate::providers::model(&request.model_id).unwrap();
+        output(&normalize(model, &request, 1)?.0, 0, inputs)
+    }
+
+    fn picture(shade: u8) -> Input {
+        let still = RgbaImage::from_pixel(40, 30, image::Rgba([shade, 90, 90, 255]));
+        let bytes = picture::encode(&still, Format::Png, "").unwrap();
+        Input { role: Role::Guidance(GuidanceKind::Reference), strength: 0.5, bytes }
+    }
+
+    fn audio(bytes: Vec<u8>) -> Input {
+        Input { role: Role::Guidance(GuidanceKind::Audio), strength: 0.5, bytes }
+    }
+
+    #[test]
+    fn a_slideshow_takes_pictures_in_their_order_and_one_sound() {
+        let sound = sound::sound_effect("bell", 1, 1.0, "").unwrap();
+        let made = compose(&[picture(10), audio(sound.bytes), picture(120)]).unwrap();
+        assert_eq!((made.media, made.width, made.height), (MediaType::Mp4, Some(320), Some(176)));
+        assert_eq!((made.duration_seconds, made.alt.as_str()), (Some(4.0), "Placeholder: offline-compose"));
+        assert_eq!(made.poster.get_pixel(160, 88).0[0], 120, "the second picture");
+        let says = |part: &[u8]| made.bytes.windows(part.len()).any(|window| window == part);
+        assert!(says(NOTE.as_bytes()) && says(b"fLaC"));
+    }
+
+    #[test]
+    fn a_slideshow_refuses_what_it_cannot_use() {
+        let told = |inputs: &[Input]| compose(inputs).err().unwrap().message;
+        let sound = || audio(sound::sound_effect("bell", 1, 1.0, "").unwrap().bytes);
+        assert!(told(&[sound()]).contains("needs a guidance file of type `reference`"));
+        assert!(told(&[picture(1), sound(), sound()]).contains("at most 1 `audio`"));
+        assert!(told(&(0..17).map(picture).collect::<Vec<_>>()).contains("at most 16 `reference`"));
+        assert!(told(&[picture(1), audio(b"ID3 is no WAV".to_vec())]).contains("not a WAV"));
+        let broken = Input { bytes: b"no picture".to_vec(), ..picture(1) };
+        assert!(told(&[picture(1), broken]).contains("cannot be used as a picture"));
+    }
 }

@@ -83,8 +83,21 @@ pub fn measure_envelope(samples: &[f32], channels: u16) -> Vec<f32> {
 }
 
 /// Reads the loudness of an 8- or 16-bit PCM WAV; none if it is anything else, empty or silent.
-/// Sizes in the file are not believed beyond the bytes that are there.
 pub fn envelope_of_wav(bytes: &[u8]) -> Option<Vec<f32>> {
+    Pcm::read(bytes)?.envelope()
+}
+
+/// The sound of an 8- or 16-bit PCM WAV, still in the bytes of the file.
+pub struct Pcm<'a> {
+    pub channels: u16,
+    pub rate_hz: u32,
+    wide: bool,
+    data: &'a [u8],
+}
+
+impl<'a> Pcm<'a> {
+    /// None if it is anything else. Sizes in the file are not believed beyond the bytes that are there.
+    pub fn read(bytes: &'a [u8]) -> Option<Pcm<'a>> {
     if bytes.get(..4)? != b"RIFF" || bytes.get(8..12)? != b"WAVE" {
         return None;
     }
@@ -97,22 +110,15 @@ pub fn envelope_of_wav(bytes: &[u8]) -> Option<Vec<f32>> {
         // A stream written without seeking states no true size: take what there is.
         let inside = content.get(..size).unwrap_or(content);
         match kind {
-            b"fmt " => format = Some(Format::read(inside)?),
-            b"data" => return format?.measure(inside),
+            b"fmt " => format = Some(Pcm::read_format(inside)?),
+            b"data" => return format.map(|format: Pcm| Pcm { data: inside, ..format }),
             _ => {}
         }
         rest = content.get(size.checked_add(size % 2)?..)?;
     }
-}
+    }
 
-struct Format {
-    channels: u16,
-    rate_hz: u32,
-    wide: bool,
-}
-
-impl Format {
-    fn read(chunk: &[u8]) -> Option<Format> {
+    fn read_format(chunk: &[u8]) -> Option<Pcm<'a>> {
         let short = |at: usize| Some(u16::from_le_bytes(chunk.get(at..at + 2)?.try_into().ok()?));
         let tag = match short(0)? {
             TAG_EXTENSIBLE => short(24)?,
@@ -125,14 +131,33 @@ impl Format {
             && (bits == 8 || bits == 16)
             && (1..=READ_MAX_CHANNELS).contains(&channels)
             && READ_RATES_HZ.contains(&rate_hz);
-        known.then_some(Format { channels, rate_hz, wide: bits == 16 })
+        known.then_some(Pcm { channels, rate_hz, wide: bits == 16, data: &[] })
     }
 
-    fn measure(&self, data: &[u8]) -> Option<Vec<f32>> {
-        let sample_bytes = if self.wide { 2 } else { 1 };
-        let per_second = self.rate_hz as usize * usize::from(self.channels) * sample_bytes;
+    /// Sample frames: one sample of every channel each.
+    pub fn frames(&self) -> usize {
+        self.data.len() / self.frame_bytes()
+    }
+
+    /// One sample at full scale of 16 bits; none behind the end.
+    pub fn sample(&self, frame: usize, channel: u16) -> Option<i16> {
+        let index = frame * usize::from(self.channels) + usize::from(channel);
+        if self.wide {
+            let (pairs, _) = self.data.as_chunks::<2>();
+            return pairs.get(index).map(|pair| i16::from_le_bytes(*pair));
+        }
+        self.data.get(index).map(|byte| (i16::from(*byte) - 128) << 8)
+    }
+
+    fn frame_bytes(&self) -> usize {
+        usize::from(self.channels) * if self.wide { 2 } else { 1 }
+    }
+
+    fn envelope(&self) -> Option<Vec<f32>> {
+        let data = self.data;
+        let frame_bytes = self.frame_bytes();
+        let per_second = self.rate_hz as usize * frame_bytes;
         // Windows start at whole sample frames, spread evenly, so that long files do not drift.
-        let frame_bytes = usize::from(self.channels) * sample_bytes;
         let start = |index: usize| index * self.rate_hz as usize / ENVELOPE_HZ as usize * frame_bytes;
         let count = (data.len() * ENVELOPE_HZ as usize).div_ceil(per_second).min(ENVELOPE_MAX);
         let mut levels = Vec::with_capacity(count);

@@ -1,14 +1,18 @@
-// Kills a gateway again and again while people generate, and then does the accounts: every run must have ended, every
-// unit must be where it belongs. Whoever got no answer asks again with the same idempotency key, as clients should.
+// Kills a gateway again and again while people generate and run workflows, and then does the accounts: every run must
+// have ended, every unit must be where it belongs. Whoever got no answer asks again with the same idempotency key, as
+// clients should; some ask twice at once.
 import { setTimeout as sleep } from "node:timers/promises";
 import { startGateway } from "./gateway.mjs";
 import { download, ended, money } from "./forge.mjs";
 import { request, tool } from "./mcp.mjs";
+import { PIPELINE, flowEnded } from "./flow-runs.mjs";
 
 const GRANT = 100_000;
 const PEOPLE = ["ada", "ben", "cho", "dee", "eve", "fay"];
 const KILL_AFTER_MILLIS = [100, 2_500];
 const PAUSE_MILLIS = 60;
+/// How often a wish is sent twice at once.
+const TWICE = 0.2;
 // A slow run of the last round, plus the pauses of its attempts.
 const ENDS_WITHIN_MILLIS = 60_000;
 
@@ -25,7 +29,10 @@ const WISHES = [
   { weight: 5, kind: "sound", args: { ...SOUND, prompt: "rain" } },
   { weight: 5, kind: "failing", args: { ...PICTURE, prompt: "offline:slow=1 offline:fail" } },
   { weight: 10, kind: "cancelled", args: { ...PICTURE, prompt: "offline:slow=300" } },
+  { weight: 12, kind: "workflow", isFlow: true },
+  { weight: 5, kind: "cancelled workflow", isFlow: true },
 ];
+const isUnwanted = (intent) => intent.kind.startsWith("cancelled");
 
 /// {rounds, totals, faults}; no fault means that everything added up.
 export async function crashTest({ kills, bundle, seed = Date.now() % 1_000_000, say = () => {} }) {
@@ -35,7 +42,8 @@ export async function crashTest({ kills, bundle, seed = Date.now() % 1_000_000, 
     const first = await gateway.as(PEOPLE[0], { units: GRANT });
     const people = [first];
     for (const name of PEOPLE.slice(1)) people.push(await gateway.as(name, { workspace_id: first.workspaceId }));
-    const book = { intents: [], lastKey: 0 };
+    const made = await tool(first, "create_workflow", { document: PIPELINE });
+    const book = { intents: [], lastKey: 0, workflowId: made.answer.workflow_id };
     const rounds = [];
     for (let number = 1; number <= kills; number += 1) {
       const round = await loadAndKill(gateway, people, book, random);
@@ -77,7 +85,7 @@ async function loadAndKill(gateway, people, book, random) {
 
 /// One person's clicks until the server is gone.
 async function load(person, index, book, random, signal) {
-  const unwanted = book.intents.filter((intent) => intent.person === index && intent.kind === "cancelled");
+  const unwanted = book.intents.filter((intent) => intent.person === index && isUnwanted(intent));
   for (const intent of unwanted) {
     if (intent.inferenceId && !intent.sawEnd) follow(person, intent, random, signal);
   }
@@ -91,9 +99,12 @@ async function load(person, index, book, random, signal) {
 }
 
 function newIntent(book, person, random) {
-  const { kind, args } = pick(WISHES, random);
+  const { kind, args, isFlow = false } = pick(WISHES, random);
   book.lastKey += 1;
-  const intent = { person, kind, args: { ...args, seed: book.lastKey, idempotency_key: `wish-${book.lastKey}` }, asked: 0 };
+  const own = isFlow
+    ? { workflow_id: book.workflowId, inputs: { seed: book.lastKey, ...(kind !== "workflow" && { pace: "offline:slow=300" }) } }
+    : { ...args, seed: book.lastKey };
+  const intent = { person, kind, isFlow, isTwice: random() < TWICE, args: { ...own, idempotency_key: `wish-${book.lastKey}` }, asked: 0 };
   book.intents.push(intent);
   return intent;
 }
@@ -102,25 +113,37 @@ function newIntent(book, person, random) {
 async function ask(person, intent, signal) {
   intent.asked += 1;
   const lost = (error) => ({ error: { code: "INTERNAL", message: String(error) } });
-  const { answer, error } = await tool(person, "execute_forge", intent.args, { signal }).catch(lost);
-  intent.isLost = error?.code === "INTERNAL";
+  const name = intent.isFlow ? "execute_workflow" : "execute_forge";
+  const one = () => tool(person, name, intent.args, { signal }).catch(lost);
+  const answers = await Promise.all(intent.isTwice ? [one(), one()] : [one()]);
+  const ids = new Set(answers.map(({ answer }) => answer?.inference_id ?? answer?.run_id).filter(Boolean));
+  const { error } = answers.at(-1);
+  intent.isLost = answers.some(({ error }) => error?.code === "INTERNAL");
   intent.wasLost ||= intent.isLost;
-  if (answer) intent.inferenceId = answer.inference_id;
+  if (ids.size > 1) intent.isDouble = true;
+  if (ids.size > 0) [intent.inferenceId] = ids;
   else intent.lastError = `${error.code}: ${error.message}`;
 }
 
-/// Waits beside, or cancels after a moment; either may be cut off.
+const cancel = (person, intent, options) =>
+  intent.isFlow
+    ? tool(person, "cancel_workflow_run", { run_id: intent.inferenceId }, options)
+    : tool(person, "cancel_forge_run", { inference_id: intent.inferenceId }, options);
+
+/// Waits beside, or cancels after a moment, now and then twice; either may be cut off.
 function follow(person, intent, random, signal) {
-  const id = { inference_id: intent.inferenceId };
   const act = async () => {
-    if (intent.kind === "cancelled") {
+    if (isUnwanted(intent)) {
       await sleep(random() * 500);
-      return tool(person, "cancel_forge_run", id, { signal });
+      const [first] = await Promise.all(Array.from({ length: intent.isTwice ? 2 : 1 }, () => cancel(person, intent, { signal })));
+      return first;
     }
-    return tool(person, "get_forge_run", { ...id, wait_seconds: 20 }, { signal });
+    return intent.isFlow
+      ? tool(person, "get_workflow_run", { run_id: intent.inferenceId, wait_seconds: 20 }, { signal })
+      : tool(person, "get_forge_run", { inference_id: intent.inferenceId, wait_seconds: 20 }, { signal });
   };
   act().then(
-    ({ answer }) => (intent.sawEnd = answer && answer.status !== "in_progress"),
+    ({ answer }) => (intent.sawEnd = answer && !["in_progress", "pending", "running"].includes(answer.status)),
     () => {},
   );
 }
@@ -129,16 +152,15 @@ function follow(person, intent, random, signal) {
 async function answerTheRest(person, index, book) {
   const until = Date.now() + ENDS_WITHIN_MILLIS;
   const mine = book.intents.filter((intent) => intent.person === index);
-  const cancel = (intent) => tool(person, "cancel_forge_run", { inference_id: intent.inferenceId });
   // First, because they hold the places of others.
-  const unwanted = mine.filter((intent) => intent.kind === "cancelled");
-  for (const intent of unwanted.filter((intent) => intent.inferenceId)) await cancel(intent);
+  const unwanted = mine.filter(isUnwanted);
+  for (const intent of unwanted.filter((intent) => intent.inferenceId)) await cancel(person, intent);
   for (const intent of mine.filter((intent) => !intent.inferenceId)) {
     while (!intent.inferenceId && Date.now() < until) {
       await ask(person, intent, AbortSignal.timeout(10_000));
       if (!intent.inferenceId) await sleep(200);
     }
-    if (unwanted.includes(intent) && intent.inferenceId) await cancel(intent);
+    if (unwanted.includes(intent) && intent.inferenceId) await cancel(person, intent);
   }
 }
 
@@ -163,15 +185,18 @@ async function account(owner, people, book) {
   let charged = 0;
   let files = 0;
   let cutOff = 0;
+  let steps = 0;
   for (const intent of book.intents) {
     const label = `${intent.kind} ${intent.inferenceId} (asked ${intent.asked} times)`;
     if (!intent.inferenceId) {
       faults.push(`never started: ${intent.kind}, ${intent.lastError}`);
       continue;
     }
+    check(!intent.isDouble, `one key, two runs: ${label}`);
     check(!ids.has(intent.inferenceId), `two wishes, one run: ${label}`);
     ids.add(intent.inferenceId);
-    const result = await ended(people[intent.person], intent.inferenceId).catch(() => undefined);
+    const look = intent.isFlow ? flowEnded : ended;
+    const result = await look(people[intent.person], intent.inferenceId).catch(() => undefined);
     const run = result?.answer;
     if (!run) {
       faults.push(`did not end: ${label}`);
@@ -183,9 +208,16 @@ async function account(owner, people, book) {
     if (isCutOff) cutOff += 1;
     check(isCutOff || run.status === expected(intent.kind), `${run.status} ${run.error?.code ?? ""}: ${label}`);
     charged += Math.round(run.price_creative_units * 1000);
+    for (const asset of run.assets) await download(asset).catch((error) => faults.push(`${error.message}: ${label}`));
+    if (intent.isFlow) {
+      const { count, faults: wrong } = result;
+      faults.push(...wrong.map((text) => `${text}: ${label}`));
+      files += count;
+      steps += count;
+      continue;
+    }
     check(run.status === "complete" || run.price_creative_units === 0, `charged without files: ${label}`);
     check(run.status !== "complete" || run.assets.length === (intent.args.batch_size ?? 1), `${run.assets.length} files: ${label}`);
-    for (const asset of run.assets) await download(asset).catch((error) => faults.push(`${error.message}: ${label}`));
     if (run.status === "complete") files += run.assets.length;
   }
   const { balance, reserved, spent } = await money(owner);
@@ -196,10 +228,11 @@ async function account(owner, people, book) {
   const isListed = listed.length === files && new Set(listed).size === files;
   check(isListed, `the workspace lists ${listed.length} files, the runs have ${files}`);
   const repeated = book.intents.filter((intent) => intent.wasLost).length;
-  return { faults, totals: { runs: ids.size, repeated, cutOff, ...ends, files, granted: GRANT, balance, reserved, spent } };
+  const flows = book.intents.filter((intent) => intent.isFlow).length;
+  return { faults, totals: { runs: ids.size, flows, steps, repeated, cutOff, ...ends, files, granted: GRANT, balance, reserved, spent } };
 }
 
-const expected = (kind) => ({ failing: "failed", cancelled: "cancelled" })[kind] ?? "complete";
+const expected = (kind) => (kind.startsWith("cancelled") ? "cancelled" : kind === "failing" ? "failed" : "complete");
 
 /// Every file the workspace knows, so that a run which nobody knows of would show.
 async function listedFiles(caller) {

@@ -11,6 +11,7 @@ use atelier::id::{AssetId, PersonId, RunId, WorkspaceId};
 use atelier::models::Modality;
 use atelier::platform::Platform;
 use atelier::units::{Allowance, Units};
+use atelier::workspace::Grant;
 use atelier::workspace::ledger;
 use atelier::workspace::{
     Actor, Admission, Asset, Command, Consent, Query, Reply, Role, RunKind, RunRow, Settlement, Terms,
@@ -149,6 +150,7 @@ impl World {
                     request_id: "r".into(),
                     allowance: allowance(token),
                     consent,
+                    agreement: None,
                 };
                 Command::Admit(Box::new(Admission {
                     run_id,
@@ -168,11 +170,14 @@ impl World {
                 let assets = vec![self.asset(&run_id)];
                 Command::Settle(Settlement { run_id, status, price, assets })
             }
-            Step::Grant { by: None, amount } => {
-                Command::Grant { actor: Actor::operator("r"), amount, note: String::new() }
-            }
+            Step::Grant { by: None, amount } => Command::Grant(Grant {
+                actor: Actor::operator("r"),
+                amount,
+                note: String::new(),
+                idempotency: None,
+            }),
             Step::Grant { by: Some(who), amount } => {
-                Command::GrantBy { actor: actor(who), amount, note: String::new() }
+                Command::GrantBy(Grant { actor: actor(who), amount, note: String::new(), idempotency: None })
             }
             Step::Allow { by, who, allowance } => {
                 Command::SetAllowance { actor: actor(by), person: person(who), allowance }

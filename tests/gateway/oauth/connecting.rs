@@ -76,7 +76,7 @@ fn what_is_unticked_is_not_given_and_nothing_ticked_asks_again() {
     let browser = world.signed_in(ADA);
     let app = App::documented();
     let form = app.ask(&browser, &[]);
-    assert_eq!(form.all("scope").len(), Scope::ALL.len(), "nobody asked for less, so all are offered");
+    assert_eq!(form.all("scope").len(), Scope::ALL.len() - 1, "nobody asked for less, so all are offered");
     let none = browser.submit(&form.clone().without("scope").with("decision", "approve"));
     assert_eq!(none.status(), 200);
     assert!(none.text().contains("Choose at least one thing"), "{}", none.text());
@@ -303,7 +303,7 @@ fn the_development_person_connects_on_loopback() {
     ];
     let ask = Ask::post(&format!("{LOCAL}/oauth/token"), encode_form(&fields));
     let made = tokens(&memory.answer(ask.with("content-type", super::FORM)));
-    assert_eq!(made.scope, Scopes::all().to_string());
+    assert_eq!(made.scope, Scopes::for_apps().to_string());
     let mut call = Client::holding(&memory, &made.access).tool("list_models", &json!({}));
     call.url = format!("{LOCAL}/mcp");
     assert_eq!(memory.answer(call).status, 200);

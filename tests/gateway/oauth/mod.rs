@@ -16,6 +16,7 @@ mod redirects;
 mod registration;
 mod sign_in;
 mod tokens;
+mod trail;
 mod workspaces;
 
 use crate::support::browser::{Form, Page};

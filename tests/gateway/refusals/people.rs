@@ -111,11 +111,13 @@ fn a_missing_scope_is_a_challenge_that_lists_every_scope() {
     let expected = [
         "get_instructions",
         "get_forge_instructions",
+        "get_workflow_instructions",
         "get_model_recommendations",
         "list_models",
         "get_model",
         "estimate_forge_price",
         "get_forge_run",
+        "list_runs",
     ];
     assert_eq!(names, expected);
     let blind = Client::with_token(&memory, "bob", json!({ "scopes": "models:read" }));

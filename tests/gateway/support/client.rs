@@ -15,6 +15,8 @@ pub struct Client {
     pub workspace_id: String,
     pub era: Era,
     pub session: Option<String>,
+    /// What it says it can do.
+    pub capabilities: Value,
     next_id: Cell<u64>,
 }
 
@@ -45,6 +47,7 @@ impl Client {
             workspace_id: text("workspace_id"),
             era: Era::V2026_07_28,
             session: None,
+            capabilities: json!({}),
             next_id: Cell::new(1),
         }
     }
@@ -59,8 +62,15 @@ impl Client {
             workspace_id: String::new(),
             era: Era::V2026_07_28,
             session: None,
+            capabilities: json!({}),
             next_id: Cell::new(1),
         }
+    }
+
+    /// Says so in every request, or when it shakes hands.
+    pub fn declaring(mut self, capabilities: Value) -> Self {
+        self.capabilities = capabilities;
+        self
     }
 
     pub fn in_era(mut self, era: Era) -> Self {
@@ -72,7 +82,7 @@ impl Client {
     pub fn in_session(mut self, era: Era) -> Self {
         self.era = era;
         self.session = None;
-        let params = json!({ "protocolVersion": era.as_str(), "capabilities": {}, "clientInfo": { "name": "test", "version": "1" } });
+        let params = json!({ "protocolVersion": era.as_str(), "capabilities": self.capabilities, "clientInfo": { "name": "test", "version": "1" } });
         let answer = self.request("initialize", params);
         assert_eq!(answer.result()["protocolVersion"], era.as_str());
         self.session = Some(answer.header("mcp-session-id").unwrap().to_owned());
@@ -111,10 +121,10 @@ impl Client {
                 params.as_object_mut().unwrap().entry("_meta").or_insert_with(|| Value::Object(Map::new()));
             let meta = meta.as_object_mut().unwrap();
             meta.entry(era::META_VERSION).or_insert_with(|| era::MODERN.into());
-            meta.entry(era::META_CAPABILITIES).or_insert_with(|| json!({}));
+            meta.entry(era::META_CAPABILITIES).or_insert_with(|| self.capabilities.clone());
         }
-        let name =
-            params.get("name").or_else(|| params.get("uri")).and_then(Value::as_str).map(str::to_owned);
+        let name = ["name", "uri", "taskId"].iter().find_map(|field| params.get(field)?.as_str());
+        let name = name.map(str::to_owned);
         let mut ask = self.post(json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }));
         if method == "initialize" {
             ask = ask.without("mcp-protocol-version");

@@ -4,6 +4,7 @@ use atelier::error::Code;
 use atelier::id::{PersonId, RunId};
 use atelier::time::{Period, Timestamp};
 use atelier::units::{Allowance, Units};
+use atelier::workspace::Grant;
 use atelier::workspace::ledger::Kind;
 use atelier::workspace::{Admission, Command, Consent, Reply, Role, RunStatus, Settlement};
 use std::collections::BTreeMap;
@@ -40,7 +41,7 @@ impl Outcome {
     pub fn of(reply: Option<Reply>) -> Self {
         match reply {
             None => Outcome::Fault,
-            Some(Reply::Done) => Outcome::Done,
+            Some(Reply::Done | Reply::Granted(_)) => Outcome::Done,
             Some(Reply::Admitted { balance }) => Outcome::Admitted { balance },
             Some(Reply::Repeat { run_id, by_key }) => Outcome::Repeat { run_id, by_key },
             Some(Reply::Confirm { above }) => Outcome::Confirm { above },
@@ -118,8 +119,10 @@ impl Model {
         match command {
             Command::Admit(admission) => self.admit(now, admission),
             Command::Settle(settlement) => self.settle(settlement),
-            Command::Grant { amount, .. } => self.grant(*amount),
-            Command::GrantBy { actor, amount, .. } => self.as_owner(&actor.id, |model| model.grant(*amount)),
+            Command::Grant(Grant { amount, .. }) => self.grant(*amount),
+            Command::GrantBy(Grant { actor, amount, .. }) => {
+                self.as_owner(&actor.id, |model| model.grant(*amount))
+            }
             Command::SetConfirmAbove { actor, above } => self.as_owner(&actor.id, |model| {
                 model.confirm_above = *above;
                 Outcome::Done

@@ -1,0 +1,129 @@
+//! `/api/v1/workspaces/{id}/…`: every REST resource of a workspace on one screen, with its method and scope.
+//! Not for: what each does (one file each), or authentication (`rest`).
+
+use super::rest::{self, Call, Outcome};
+use super::{audit, grants, ledger, runs, workflows};
+use crate::error::{Code, Refusal};
+use crate::http::{Payload, Request, Response};
+use crate::oauth::{Caller, Scope};
+use crate::platform::Platform;
+
+pub const PREFIX: &str = "/api/v1/workspaces/";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Resource<'a> {
+    Ledger,
+    Audit,
+    Grants,
+    Runs,
+    Workflows,
+    Validate,
+    Workflow(&'a str),
+    Versions(&'a str),
+}
+
+impl<'a> Resource<'a> {
+    fn parse(path: &[&'a str]) -> Option<Self> {
+        Some(match path {
+            ["ledger"] => Resource::Ledger,
+            ["audit"] => Resource::Audit,
+            ["grants"] => Resource::Grants,
+            ["runs"] => Resource::Runs,
+            ["workflows"] => Resource::Workflows,
+            ["workflows", "validate"] => Resource::Validate,
+            ["workflows", id] if !id.is_empty() => Resource::Workflow(id),
+            ["workflows", id, "versions"] if !id.is_empty() => Resource::Versions(id),
+            _ => return None,
+        })
+    }
+
+    /// Of `Allow`.
+    fn methods(self) -> &'static str {
+        match self {
+            Resource::Ledger | Resource::Audit | Resource::Runs | Resource::Versions(_) => {
+                "GET, HEAD, OPTIONS"
+            }
+            Resource::Grants | Resource::Validate => "POST, OPTIONS",
+            Resource::Workflows => "GET, HEAD, POST, OPTIONS",
+            Resource::Workflow(_) => "GET, HEAD, PUT, OPTIONS",
+        }
+    }
+
+    fn scope(self, is_change: bool) -> Scope {
+        match self {
+            Resource::Ledger | Resource::Audit => Scope::WorkspacesRead,
+            Resource::Grants => Scope::WorkspacesWrite,
+            Resource::Runs => Scope::ForgeRead,
+            Resource::Workflows | Resource::Workflow(_) if is_change => Scope::WorkflowsWrite,
+            Resource::Workflows | Resource::Workflow(_) | Resource::Versions(_) | Resource::Validate => {
+                Scope::WorkflowsRead
+            }
+        }
+    }
+}
+
+pub async fn serve<P: Platform>(platform: &P, request: &Request, request_id: &str) -> Response<P::Stream> {
+    let then = async |caller: &Caller| answer(platform, request, request_id, caller).await;
+    rest::admit(platform, request, request_id, then).await
+}
+
+async fn answer<P: Platform>(
+    platform: &P,
+    request: &Request,
+    request_id: &str,
+    caller: &Caller,
+) -> Response<P::Stream> {
+    let segments: Vec<_> = request.path.strip_prefix(PREFIX).unwrap_or_default().split('/').collect();
+    let (id, rest) = segments.split_first().unwrap_or((&"", &[]));
+    let Some(resource) = Resource::parse(rest) else {
+        let refusal = Refusal::invalid("A workspace has no such resource.")
+            .next("There are ledger, audit, grants, runs and workflows.");
+        return rest::with_status(404, &refusal, request_id);
+    };
+    if !resource.methods().split(", ").any(|method| method == request.method) {
+        return rest::method_not_allowed(resource.methods(), request_id);
+    }
+    let is_change = !matches!(request.method.as_str(), "GET" | "HEAD");
+    let call = match Call::new(platform, request, request_id, caller, id) {
+        Ok(call) => call,
+        Err(refusal) => return rest::refuse(&refusal, request_id),
+    };
+    if let Some(lacking) = call.lacks(resource.scope(is_change)) {
+        return lacking;
+    }
+    if request.payload == Payload::TooLarge {
+        return rest::too_large(request_id);
+    }
+    let outcome = if is_change { change(&call, resource).await } else { read(&call, resource).await };
+    rest::respond(&call, outcome)
+}
+
+async fn read<P: Platform>(call: &Call<'_, P>, resource: Resource<'_>) -> Outcome<P::Stream> {
+    match resource {
+        Resource::Ledger => ledger::list(call).await,
+        Resource::Audit => audit::list(call).await,
+        Resource::Runs => runs::list(call).await,
+        Resource::Workflows => workflows::list(call).await,
+        Resource::Workflow(id) => workflows::get(call, id).await,
+        Resource::Versions(id) => workflows::versions(call, id).await,
+        Resource::Grants | Resource::Validate => Err(odd()),
+    }
+}
+
+async fn change<P: Platform>(call: &Call<'_, P>, resource: Resource<'_>) -> Outcome<P::Stream> {
+    call.only(&[])?;
+    if resource == Resource::Validate {
+        return workflows::validate(call).await;
+    }
+    call.confirm().await?;
+    match resource {
+        Resource::Grants => grants::create(call).await,
+        Resource::Workflows => workflows::create(call).await,
+        Resource::Workflow(id) => workflows::update(call, id).await,
+        _ => Err(odd()),
+    }
+}
+
+fn odd() -> crate::tools::Fault {
+    Refusal::new(Code::Internal, "This method leads nowhere.").into()
+}
