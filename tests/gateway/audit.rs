@@ -77,6 +77,10 @@ fn invited(name: &str, id: u8, world: &World) -> Invited {
     }
 }
 
+fn grant(actor: Actor, units: i64, note: &str) -> Command {
+    Command::GrantBy(Grant { actor, amount: Units::whole(units), note: note.into(), idempotency: None })
+}
+
 /// Each command of an owner, the event it leaves, on whom or what, and the details.
 fn commands(world: &World) -> Vec<(Command, &'static str, String, Value)> {
     let by = |request: &str| actor("ada", request);
@@ -86,23 +90,13 @@ fn commands(world: &World) -> Vec<(Command, &'static str, String, Value)> {
     let eve = open.person.to_string();
     vec![
         (
-            Command::GrantBy(Grant {
-                actor: by("r0"),
-                amount: Units::whole(3),
-                note: "more".into(),
-                idempotency: None,
-            }),
+            grant(by("r0"), 3, "more"),
             "units.granted",
             String::new(),
             json!({ "creative_units": 3, "note": "more" }),
         ),
         (
-            Command::GrantBy(Grant {
-                actor: by("r1"),
-                amount: Units::whole(-2),
-                note: "less".into(),
-                idempotency: None,
-            }),
+            grant(by("r1"), -2, "less"),
             "units.taken",
             String::new(),
             json!({ "creative_units": -2, "note": "less" }),
