@@ -38,6 +38,7 @@ pub struct InputLine {
     #[serde(skip_serializing_if = "String::is_empty")]
     #[cfg_attr(not(target_arch = "wasm32"), schemars(default))]
     pub description: String,
+    /// Used when it is left out; of the input's type.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default: Option<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]

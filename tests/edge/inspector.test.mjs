@@ -40,6 +40,8 @@ function commandLine(era) {
   };
   return {
     isCommandLine: true,
+    // It declares the Tasks extension, which the older revisions do not have.
+    followsTasks: era === "modern",
     call: (name, args) => ask("tools/call", "--tool-name", name, "--tool-args-json", JSON.stringify(args)),
     listTools: () => ask("tools/list"),
     listResources: () => ask("resources/list"),
