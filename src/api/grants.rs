@@ -5,12 +5,13 @@ use super::ledger::Row;
 use super::rest::{self, Call, Outcome};
 use crate::error::{Code, Refusal};
 use crate::id::WorkspaceId;
-use crate::platform::Platform;
+use crate::platform::{Level, Platform};
 use crate::sign_in;
 use crate::tools::spend;
 use crate::units::{MAX_UNITS, Units};
 use crate::workspace::{Command, Grant, Idempotency, Reply};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// Characters of a note.
 pub const MAX_NOTE_CHARS: usize = 200;
@@ -45,6 +46,8 @@ pub async fn create<P: Platform>(call: &Call<'_, P>) -> Outcome<P::Stream> {
     let grant = Grant { actor: call.actor(), amount, note, idempotency };
     match call.ask(Command::GrantBy(grant)).await? {
         Reply::Granted(entry) => {
+            let fields = json!({ "workspace_id": call.workspace_id, "creative_units": amount });
+            call.platform.log(Level::Info, "units.granted", fields);
             let row = Row::of(*entry);
             Ok(rest::json(201, &Granted { workspace_id: call.workspace_id.clone(), row }))
         }

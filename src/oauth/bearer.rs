@@ -158,7 +158,8 @@ async fn granted<P: Platform>(
         believed_until = now.plus_seconds(BELIEVE_SECONDS);
     }
     let expires_at = Timestamp(claims.exp.saturating_mul(1000));
-    let scopes = Scopes::known(&claims.scope);
+    // Whatever stands in it, an app never has what only a person may do.
+    let scopes = Scopes::known(&claims.scope).and(Scopes::for_apps());
     Ok((Caller { person, scopes, workspace: Some(claims.wid), credential }, believed_until.min(expires_at)))
 }
 

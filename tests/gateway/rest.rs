@@ -65,7 +65,7 @@ fn the_statement_tells_every_change_newest_first() {
     assert!(reserve["request_id"].is_string() && reserve["at"].as_str().unwrap().ends_with('Z'));
     let grant = &body["items"][2];
     assert_eq!((&grant["actor"], &grant["note"]), (&json!("operator"), &json!("first grant")));
-    // A viewer reads it too; by pages it is the same.
+    // By pages it is the same.
     let mut rows = Vec::new();
     let mut next = "ledger?limit=1".to_owned();
     for _ in 0..3 {
