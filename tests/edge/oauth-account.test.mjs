@@ -83,6 +83,26 @@ async function confirmed(page, form, name) {
   await press(page, `${form} button`);
 }
 
+test("what a token and an application may spend is said on their cards and changed there", async () => {
+  const { page } = await connected(OWNER);
+  const changed = async (form, name) => {
+    await page.locator("details", { has: page.locator(form) }).first().locator("summary").first().click();
+    await page.locator(`${form} [name="max_creative_units_per_day"]`).first().fill("50");
+    await page.locator(`${form} [name="max_creative_units_per_month"]`).first().fill("500.5");
+    await look(page, name);
+    await press(page, `${form} button`);
+    assert.ok((await words(page)).includes("Spends at most 50 a day, 500.5 a month"), await words(page));
+  };
+  await page.goto(`${origin}/account`);
+  await changed('form[action="/account/apps/allowance"]', "account-apps-limits");
+  await page.goto(`${origin}/account/tokens`);
+  await page.fill(`${MAKE_TOKEN} [name="name"]`, "nightly build");
+  await page.fill(`${MAKE_TOKEN} [name="max_creative_units_per_day"]`, "2.5");
+  await press(page, `${MAKE_TOKEN} button[type="submit"]`);
+  assert.ok((await words(page)).includes("Spends at most 2.5 a day"), await words(page));
+  await changed('form[action="/account/tokens/allowance"]', "account-tokens-limits");
+});
+
 test("a token with permissions of one's own choice has these and no others", async () => {
   const { page } = await office.signedIn(OWNER);
   await page.goto(`${origin}/account/tokens`);

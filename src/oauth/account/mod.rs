@@ -7,8 +7,8 @@
 //! | `profile` | the one row: address and name from the last sign-in, the number of the browser sessions' epoch |
 //! | `memberships` | a workspace this person belongs to |
 //! | `invitations` | one to a workspace, not yet answered |
-//! | `tokens` | a personal access token: its SHA-256, never itself |
-//! | `grants` | an authorization given to a client: its code's SHA-256, its family of refresh tokens |
+//! | `tokens` | a personal access token: its SHA-256, never itself; what it may spend |
+//! | `grants` | an authorization given to a client: its code's SHA-256, its family of refresh tokens, what it may spend |
 //! | `uses` | when a token or grant was last seen, to the hour |
 
 pub mod grants;
