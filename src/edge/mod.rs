@@ -5,6 +5,7 @@
 //! `Response` back: every further crossing between JavaScript and Wasm costs more than what it would carry.
 
 mod budget;
+mod bytes;
 mod fetch;
 mod listen;
 mod objects;
