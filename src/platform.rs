@@ -115,6 +115,8 @@ pub trait Platform: Clone + 'static {
     /// The whole object in memory; the caller has bounded its size by [`Platform::head_object`] or by having written it.
     async fn read_object(&self, key: &str) -> Result<Option<Vec<u8>>, Unavailable>;
     async fn put_object(&self, key: &str, content_type: &str, bytes: Vec<u8>) -> Result<(), Unavailable>;
+    /// At most 1000 of them; one that is not there is no fault.
+    async fn delete_objects(&self, keys: &[String]) -> Result<(), Unavailable>;
 
     /// Sends a command to the Durable Object of kind `E` that has this name, and waits for its reply.
     async fn ask<E: Entity>(&self, name: &str, command: E::Command) -> Result<E::Reply, Unavailable>;

@@ -178,6 +178,10 @@ impl Platform for Workers {
             .map_err(unavailable)
     }
 
+    async fn delete_objects(&self, keys: &[String]) -> Result<(), Unavailable> {
+        self.bucket()?.delete_multiple(keys.to_vec()).await.map_err(unavailable)
+    }
+
     async fn ask<E: Entity>(&self, name: &str, command: E::Command) -> Result<E::Reply, Unavailable> {
         let body = serde_json::to_string(&command).map_err(unavailable)?;
         let text = self.send(E::BINDING, name, body).await?;

@@ -286,6 +286,13 @@ impl Platform for Memory {
         self.leave(is_lost, ()).await
     }
 
+    async fn delete_objects(&self, keys: &[String]) -> Result<(), Unavailable> {
+        assert!(keys.len() <= 1000, "the platform takes no more at once");
+        let is_lost = self.enter("delete").await?;
+        self.state(|state| keys.iter().for_each(|key| _ = state.files.remove(key)));
+        self.leave(is_lost, ()).await
+    }
+
     /// The object works on even when whoever asked is gone.
     async fn ask<E: Entity>(&self, name: &str, command: E::Command) -> Result<E::Reply, Unavailable> {
         let is_lost = self.enter(&format!("ask {}", E::BINDING)).await?;
