@@ -188,10 +188,11 @@ pub fn set_alt(sql: &impl Sql, asset_id: &AssetId, alt: &str) -> Result<Reply, S
     }
     sql.query("UPDATE assets SET alt = ? WHERE asset_id = ?", &[alt.into(), asset_id.as_str().into()])?;
     let found = find(sql, asset_id)?;
-    Ok(if found.is_empty() { refuse(unknown(asset_id)) } else { Reply::Assets(found) })
+    Ok(if found.is_empty() { refuse(unknown(asset_id.as_str())) } else { Reply::Assets(found) })
 }
 
-pub fn unknown(asset_id: &AssetId) -> Refusal {
+/// `asset_id`: as it was asked for.
+pub fn unknown(asset_id: &str) -> Refusal {
     Refusal::new(Code::FileNotFound, format!("This workspace has no file {asset_id}."))
         .next("Use an asset_id that list_media shows.")
 }

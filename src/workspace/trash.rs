@@ -82,7 +82,7 @@ pub fn delete_asset(
     is_owner: bool,
 ) -> Result<Reply, SqlError> {
     let Some(asset) = media::find(sql, asset_id)?.into_iter().next() else {
-        return Ok(refuse(media::unknown(asset_id)));
+        return Ok(refuse(media::unknown(asset_id.as_str())));
     };
     if !is_owner && (asset.person.is_none() || asset.person != actor.as_person()) {
         let refusal = Refusal::new(Code::Forbidden, "Only who made this file, or an owner, can delete it.");
