@@ -30,6 +30,11 @@ const REQUESTS_PERSONAL: u32 = 120;
 /// Requests a minute: a model calls a tool every few seconds at most, and opens few connections beside that.
 const REQUESTS_OAUTH: u32 = 60;
 
+/// A month of object storage for this much costs about what a cup of coffee does.
+const STORAGE_QUOTA_GIGABYTES: f64 = 100.0;
+/// More than any account stores, and exact as a JSON number of bytes (2^53).
+const MAX_QUOTA_GIGABYTES: f64 = 1_000_000.0;
+
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Signs session ids, cursors, tokens' checksums and asset URLs. Without it nothing but the health and
@@ -55,6 +60,8 @@ pub struct Config {
     pub rate_limit_personal: u32,
     /// Requests one authorization may make in a minute with its access tokens; 0: any number.
     pub rate_limit_oauth: u32,
+    /// What the files of one workspace may take up; None: any amount.
+    pub storage_quota_bytes: Option<u64>,
     /// OAuth clients that the operator registered by hand.
     pub clients: Vec<ConfiguredClient>,
 }
@@ -188,6 +195,11 @@ pub const SETTINGS: &[(&str, bool, &str)] = &[
         false,
         "Optional. Requests one connected app may make in a minute; 60 if unset, `0` for any number.",
     ),
+    (
+        "STORAGE_QUOTA_GIGABYTES",
+        false,
+        "Optional. Gigabytes that the files of one workspace may take up, such as `250` or `0.5`; 100 if unset, `0` for any amount. An upload beyond it is refused; what is generated is always kept and counts.",
+    ),
 ];
 
 impl Config {
@@ -237,6 +249,7 @@ impl Config {
             sign_in_allow: lower("SIGN_IN_ALLOW"),
             rate_limit_personal: requests(&given, "RATE_LIMIT_PERSONAL", REQUESTS_PERSONAL)?,
             rate_limit_oauth: requests(&given, "RATE_LIMIT_OAUTH", REQUESTS_OAUTH)?,
+            storage_quota_bytes: gigabytes(&given, "STORAGE_QUOTA_GIGABYTES", STORAGE_QUOTA_GIGABYTES)?,
             clients,
         })
     }
@@ -286,6 +299,21 @@ fn requests(given: &Given, name: &str, default: u32) -> Result<u32, String> {
             format!("{name} must be a whole number of requests a minute, or 0 for no limit, not `{text}`.")
         })
     })
+}
+
+/// As bytes; `0` means no limit.
+fn gigabytes(given: &impl Fn(&str) -> Option<String>, name: &str, unset: f64) -> Result<Option<u64>, String> {
+    let amount = match given(name) {
+        None => unset,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|amount| (0.0..=MAX_QUOTA_GIGABYTES).contains(amount))
+            .ok_or_else(|| {
+                format!("{name} must be a number of gigabytes such as 100 or 0.5, or 0 for no limit, not `{text}`.")
+            })?,
+    };
+    Ok((amount > 0.0).then_some((amount * 1e9).round() as u64))
 }
 
 fn is_origin(url: &str) -> bool {

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod csv;
 pub mod grants;
 pub mod ledger;
+pub mod media;
 pub mod operator;
 pub mod rest;
 pub mod runs;

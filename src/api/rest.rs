@@ -20,7 +20,7 @@ use serde_json::json;
 /// A spreadsheet's page: a few hundred kilobytes, read from one object at once.
 pub const MAX_CSV_ROWS: u32 = 1000;
 /// Of a browser's preflight.
-const METHODS: &str = "GET, HEAD, POST, PUT, OPTIONS";
+const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 const REQUEST_HEADERS: &str = "Authorization, Content-Type, Accept, Idempotency-Key, If-Match";
 /// Browsers cap it at two hours anyway.
 const PREFLIGHT_SECONDS: &str = "7200";
@@ -270,10 +270,27 @@ impl<'a, P: Platform> Call<'a, P> {
 
     /// The next page's address, with everything else the request asked for.
     pub fn next_link(&self, cursor: &str) -> String {
-        let kept = ["format", "limit"].into_iter().filter_map(|name| Some((name, self.parameter(name)?)));
+        let names = self.query.names().filter(|name| *name != "cursor");
+        let kept = names.filter_map(|name| Some((name, self.parameter(name)?)));
         let fields: Vec<_> = kept.chain([("cursor", cursor)]).collect();
         format!("<{}{}?{}>; rel=\"next\"", self.origin, self.request.path, encode_form(&fields))
     }
+}
+
+/// A parameter that is one of some words.
+pub fn word<T: Copy>(
+    given: Option<&str>,
+    name: &str,
+    all: &[T],
+    as_str: impl Fn(T) -> &'static str,
+) -> Result<Option<T>, Refusal> {
+    let Some(given) = given else { return Ok(None) };
+    let words: Vec<_> = all.iter().map(|word| as_str(*word)).collect();
+    all.iter()
+        .copied()
+        .find(|word| as_str(*word) == given)
+        .map(Some)
+        .ok_or_else(|| Refusal::invalid(format!("`{name}` must be one of {}.", words.join(", "))))
 }
 
 fn shown(text: &str) -> String {

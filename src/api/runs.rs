@@ -1,7 +1,6 @@
 //! `GET /api/v1/workspaces/{id}/runs`: what was made, as `list_runs` tells it. Not for: one run, which the tools follow.
 
-use super::rest::{self, Call, Outcome};
-use crate::error::Refusal;
+use super::rest::{self, Call, Outcome, word};
 use crate::platform::Platform;
 use crate::tools::Tool;
 use crate::tools::list_runs::{Input, ListRuns, Whose};
@@ -22,19 +21,4 @@ pub async fn list<P: Platform>(call: &Call<'_, P>) -> Outcome<P::Stream> {
     };
     let answer = ListRuns::call(&call.context(), input).await?;
     Ok(rest::json(200, &answer.structured))
-}
-
-fn word<T: Copy>(
-    given: Option<&str>,
-    name: &str,
-    all: &[T],
-    as_str: impl Fn(T) -> &'static str,
-) -> Result<Option<T>, Refusal> {
-    let Some(given) = given else { return Ok(None) };
-    let words: Vec<_> = all.iter().map(|word| as_str(*word)).collect();
-    all.iter()
-        .copied()
-        .find(|word| as_str(*word) == given)
-        .map(Some)
-        .ok_or_else(|| Refusal::invalid(format!("`{name}` must be one of {}.", words.join(", "))))
 }

@@ -2,7 +2,7 @@
 //! Not for: what each does (one file each), or authentication (`rest`).
 
 use super::rest::{self, Call, Outcome};
-use super::{audit, grants, ledger, runs, workflows};
+use super::{audit, grants, ledger, media, runs, workflows};
 use crate::error::{Code, Refusal};
 use crate::http::{Payload, Request, Response};
 use crate::oauth::{Caller, Scope};
@@ -16,6 +16,8 @@ enum Resource<'a> {
     Audit,
     Grants,
     Runs,
+    Media,
+    File(&'a str),
     Workflows,
     Validate,
     Workflow(&'a str),
@@ -29,6 +31,8 @@ impl<'a> Resource<'a> {
             ["audit"] => Resource::Audit,
             ["grants"] => Resource::Grants,
             ["runs"] => Resource::Runs,
+            ["media"] => Resource::Media,
+            ["media", id] if !id.is_empty() => Resource::File(id),
             ["workflows"] => Resource::Workflows,
             ["workflows", "validate"] => Resource::Validate,
             ["workflows", id] if !id.is_empty() => Resource::Workflow(id),
@@ -40,9 +44,10 @@ impl<'a> Resource<'a> {
     /// Of `Allow`.
     fn methods(self) -> &'static str {
         match self {
-            Resource::Ledger | Resource::Audit | Resource::Runs | Resource::Versions(_) => {
+            Resource::Ledger | Resource::Audit | Resource::Runs | Resource::Media | Resource::Versions(_) => {
                 "GET, HEAD, OPTIONS"
             }
+            Resource::File(_) => "GET, HEAD, PATCH, DELETE, OPTIONS",
             Resource::Grants | Resource::Validate => "POST, OPTIONS",
             Resource::Workflows => "GET, HEAD, POST, OPTIONS",
             Resource::Workflow(_) => "GET, HEAD, PUT, OPTIONS",
@@ -54,6 +59,8 @@ impl<'a> Resource<'a> {
             Resource::Ledger | Resource::Audit => Scope::WorkspacesRead,
             Resource::Grants => Scope::WorkspacesWrite,
             Resource::Runs => Scope::ForgeRead,
+            Resource::File(_) if is_change => Scope::MediaWrite,
+            Resource::Media | Resource::File(_) => Scope::MediaRead,
             Resource::Workflows | Resource::Workflow(_) if is_change => Scope::WorkflowsWrite,
             Resource::Workflows | Resource::Workflow(_) | Resource::Versions(_) | Resource::Validate => {
                 Scope::WorkflowsRead
@@ -77,7 +84,7 @@ async fn answer<P: Platform>(
     let (id, rest) = segments.split_first().unwrap_or((&"", &[]));
     let Some(resource) = Resource::parse(rest) else {
         let refusal = Refusal::invalid("A workspace has no such resource.")
-            .next("There are ledger, audit, grants, runs and workflows.");
+            .next("There are ledger, audit, grants, runs, media and workflows.");
         return rest::with_status(404, &refusal, request_id);
     };
     if !resource.methods().split(", ").any(|method| method == request.method) {
@@ -103,6 +110,8 @@ async fn read<P: Platform>(call: &Call<'_, P>, resource: Resource<'_>) -> Outcom
         Resource::Ledger => ledger::list(call).await,
         Resource::Audit => audit::list(call).await,
         Resource::Runs => runs::list(call).await,
+        Resource::Media => media::list(call).await,
+        Resource::File(id) => media::get(call, id).await,
         Resource::Workflows => workflows::list(call).await,
         Resource::Workflow(id) => workflows::get(call, id).await,
         Resource::Versions(id) => workflows::versions(call, id).await,
@@ -120,6 +129,8 @@ async fn change<P: Platform>(call: &Call<'_, P>, resource: Resource<'_>) -> Outc
         Resource::Grants => grants::create(call).await,
         Resource::Workflows => workflows::create(call).await,
         Resource::Workflow(id) => workflows::update(call, id).await,
+        Resource::File(id) if call.request.method == "DELETE" => media::delete(call, id).await,
+        Resource::File(id) => media::update(call, id).await,
         _ => Err(odd()),
     }
 }

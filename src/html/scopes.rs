@@ -42,7 +42,7 @@ const WORDS: &[Words] = &[
     ("files:write", Group::Change, "Upload files", "Add files to use as references, masks and inputs.", "uploads"),
     ("projects:write", Group::Change, "Edit projects", "Make and change projects and their settings.", "projects"),
     ("stories:write", Group::Change, "Draft posts", "Write, change and delete drafts. Publishing is a separate permission.", "drafts"),
-    ("media:write", Group::Change, "Edit the media library", "Add and remove files of a project's library.", "library"),
+    ("media:write", Group::Change, "Edit the media library", "Describe and delete files of a workspace.", "library"),
     ("workspaces:read", Group::Look, "See workspaces", "Their names, your role and the Creative Units left.", "workspaces and balances"),
     ("models:read", Group::Look, "See models", "Which models can be run, their parameters and prices.", "models"),
     ("forge:read", Group::Look, "See generations", "Prices before, progress during and files after a generation.", "generations"),
@@ -52,7 +52,7 @@ const WORDS: &[Words] = &[
     ("connections:read", Group::Look, "See connected social accounts", "Which accounts are connected; never their passwords or keys.", "social accounts"),
     ("moments:read", Group::Look, "See moments", "Moments found for posting that wait for review.", "moments"),
     ("stories:read", Group::Look, "See posts", "Drafts, scheduled and published posts.", "posts"),
-    ("media:read", Group::Look, "See the media library", "Files of a project's library.", "library"),
+    ("media:read", Group::Look, "See the media library", "All files of a workspace, made or uploaded.", "library"),
     ("webhooks:read", Group::Look, "See where events go", "Addresses that are told when something happens.", "webhooks"),
 ];
 

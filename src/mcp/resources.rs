@@ -13,7 +13,7 @@ use super::message::RpcError;
 use super::methods::PRIVATE_MILLIS;
 use super::methods::{Refused, STATIC_MILLIS, cursor, fault, required};
 use crate::crypto;
-use crate::id::RunId;
+use crate::id::{AssetId, RunId};
 use crate::oauth::Scope;
 use crate::page;
 use crate::platform::Platform;
@@ -98,13 +98,9 @@ pub async fn list<P: Platform>(
     }
     let mut next = None;
     if exchange.caller.scopes.has(Scope::ForgeRead) {
-        let assets = assets(exchange, after.as_deref()).await?;
-        if assets.len() > PAGE as usize {
-            next = assets
-                .get(PAGE as usize - 1)
-                .map(|last| page::cursor(&exchange.platform, &name, last.asset_id.as_str()));
-        }
-        resources.extend(assets.iter().take(PAGE as usize).filter_map(describe));
+        let (assets, before) = assets(exchange, after.as_deref()).await?;
+        next = before.map(|before| page::cursor(&exchange.platform, &name, before.as_str()));
+        resources.extend(assets.iter().filter_map(describe));
     }
     let mut result = json!({ "resources": resources });
     if let (Some(next), Some(result)) = (next, result.as_object_mut()) {
@@ -116,16 +112,18 @@ pub async fn list<P: Platform>(
 async fn assets<P: Platform>(
     exchange: &Exchange<P>,
     after: Option<&str>,
-) -> Result<Vec<workspace::Asset>, Refused> {
+) -> Result<(Vec<workspace::Asset>, Option<AssetId>), Refused> {
     let progress = |_: f64, _: &str| {};
     // A caller with several workspaces sees none listed here: a list cannot ask which one is meant.
-    let Ok(id) = resolve(&context(exchange, &progress), None).await else { return Ok(Vec::new()) };
-    let before = after.and_then(crate::id::AssetId::parse);
-    let command =
-        workspace::Command::Assets { person: exchange.caller.person.clone(), before, limit: PAGE + 1 };
+    let Ok(id) = resolve(&context(exchange, &progress), None).await else {
+        return Ok((Vec::new(), None));
+    };
+    let query =
+        media::Query { before: after.and_then(AssetId::parse), limit: PAGE, ..media::Query::default() };
+    let command = workspace::Command::Assets { person: exchange.caller.person.clone(), query };
     match workspace::ask(&exchange.platform, &id, command).await {
-        Ok(Ok(workspace::Reply::Assets(assets))) => Ok(assets),
-        Ok(_) => Ok(Vec::new()),
+        Ok(Ok(workspace::Reply::AssetPage(assets, next))) => Ok((assets, next)),
+        Ok(_) => Ok((Vec::new(), None)),
         Err(reason) => Err(fault(exchange, &reason).into()),
     }
 }

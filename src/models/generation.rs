@@ -2,6 +2,7 @@
 //! `execute_forge`, checked against one model and completed with its defaults.
 //! Not for: whether the files exist (`workspace`) or what it costs (`price`).
 
+use super::file_id::{self, FileId, NoFileId};
 use super::parameter::shorten;
 use super::{Capability, Model, Need, words};
 use crate::error::Refusal;
@@ -74,7 +75,7 @@ pub struct ForgeRequest {
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema), schemars(inline))]
 #[serde(deny_unknown_fields)]
 pub struct GuidanceFile {
-    /// asset_id of a generated or uploaded file.
+    /// asset_id or file_url of a generated or uploaded file.
     pub file_id: String,
     #[serde(rename = "type")]
     pub kind: GuidanceKind,
@@ -87,6 +88,7 @@ pub struct GuidanceFile {
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema), schemars(inline))]
 #[serde(deny_unknown_fields)]
 pub struct Mask {
+    /// asset_id or file_url.
     pub file_id: String,
     /// Pixels of soft edge.
     pub edge_radius: Option<i64>,
@@ -152,6 +154,16 @@ impl Post {
         u32::from(self.upscale_ratio.is_some())
             + u32::from(self.vectorize)
             + u32::from(self.remove_background)
+    }
+}
+
+impl ForgeRequest {
+    /// Every file it names, and where.
+    pub fn files(&self) -> impl Iterator<Item = (String, &str)> {
+        let guidance = self.guidance_files.iter().flatten().enumerate();
+        let guidance =
+            guidance.map(|(index, file)| (format!("guidance_files[{index}].file_id"), file.file_id.as_str()));
+        guidance.chain(self.mask.iter().map(|mask| ("mask.file_id".to_owned(), mask.file_id.as_str())))
     }
 }
 
@@ -418,10 +430,12 @@ fn post(model: &Model, request: &ForgeRequest) -> Result<Post, Refusal> {
 }
 
 fn asset(field: &str, text: &str) -> Result<AssetId, Refusal> {
-    AssetId::parse(text).ok_or_else(|| {
-        Refusal::invalid(format!(
-            "`{field}` must be an asset_id (a UUID), not {}.",
-            shorten(&Value::from(text))
-        ))
-    })
+    match FileId::parse(text) {
+        Ok(file) => Ok(file.asset_id),
+        Err(fault) => {
+            let shown = shorten(&Value::from(text));
+            let refusal = Refusal::invalid(format!("`{field}` must be {}, not {shown}.", file_id::WHAT));
+            Err(if fault == NoFileId::Elsewhere { refusal.next(file_id::UPLOAD_FIRST) } else { refusal })
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! What a model is: its modality, capabilities, parameters and price, and what a normalised request to one
 //! looks like. Not for: which models exist (each provider lists its own) or how one is run (`providers`).
 
+pub mod file_id;
 pub mod generation;
 pub mod parameter;
 pub mod price;

@@ -1,7 +1,7 @@
 //! What a run does when its alarm rings: whatever is due, one recorded step after another, until it ends or has to
 //! wait. Killed anywhere, the next alarm goes on from the last recorded step.
 
-use super::item::{self, POSTER_SIDE, poster_key};
+use super::item::{self, POSTER_SIDE};
 use super::state::{Item, ItemStage, KEEP_SECONDS, Record, Stage};
 use super::steps::{self, Begin, Verdict};
 use super::{store, view};
@@ -13,7 +13,7 @@ use crate::media::sniff::MediaType;
 use crate::platform::{Level, Platform, Storage, Unavailable};
 use crate::sql::SqlError;
 use crate::time::Timestamp;
-use crate::workspace::{self, RunStatus, Settlement};
+use crate::workspace::{self, RunStatus, Settlement, media};
 use serde_json::json;
 
 /// Rings again after this long should the platform die in the middle of a step.
@@ -211,7 +211,7 @@ async fn put_sheet<P: Platform>(platform: &P, record: &Record, is_complete: bool
     let mut tiles = Vec::new();
     let files = if is_complete { view::results(record) } else { record.files().collect() };
     for asset in files.into_iter().take(SHEET_MAX_TILES) {
-        if let Some(bytes) = platform.read_object(&poster_key(workspace, &asset.asset_id)).await?
+        if let Some(bytes) = platform.read_object(&media::poster_key(workspace, &asset.asset_id)).await?
             && let Ok(tile) = picture::decode(&bytes, u64::from(POSTER_SIDE * POSTER_SIDE))
         {
             tiles.push(tile);

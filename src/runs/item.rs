@@ -4,13 +4,14 @@
 use super::state::{Item, ItemStage, Record};
 use super::{steps, store};
 use crate::error::{Code, Refusal};
-use crate::id::{AssetId, RunId, WorkspaceId};
+use crate::id::{AssetId, RunId};
 use crate::media::picture;
 use crate::media::sniff::MediaType;
 use crate::models::{Generation, Modality};
 use crate::platform::{Platform, Storage, Unavailable};
 use crate::providers::{self, Input, Output, Provider, Reconciled, Role, Status, Submit, Submitted};
-use crate::workspace::{self, Asset, media};
+use crate::workspace;
+use crate::workspace::media::{self, Asset, Origin};
 use std::borrow::Cow;
 
 /// Long side of the still that stands for an output in the contact sheet.
@@ -157,7 +158,7 @@ async fn store_next<P: Platform, S: Storage>(
         "Preview made by Atelier",
     )
     .map_err(|error| Unavailable(format!("poster: {error}")))?;
-    let poster_key = poster_key(&job.workspace_id, &asset.asset_id);
+    let poster_key = media::poster_key(&job.workspace_id, &asset.asset_id);
     seen.platform.put_object(&poster_key, MediaType::Jpeg.mime(), poster).await?;
     let share = f64::from(index + 1) / f64::from(outputs.max(1));
     seen.change(|item| {
@@ -185,6 +186,12 @@ fn describe(asset_id: AssetId, run_id: &RunId, position: u32, output: &Output) -
         height: output.height,
         duration_seconds: output.duration_seconds,
         alt: output.alt.clone(),
+        name: None,
+        sha256: None,
+        origin: Origin::Generated,
+        has_poster: true,
+        person: None,
+        created_at: None,
     }
 }
 
@@ -237,8 +244,4 @@ async fn find_input<'a, P: Platform>(
         Ok(workspace::Reply::Assets(assets)) => assets.into_iter().next().map(Cow::Owned),
         _ => None,
     })
-}
-
-pub fn poster_key(workspace: &WorkspaceId, asset_id: &AssetId) -> String {
-    format!("w/{workspace}/{asset_id}.poster.jpg")
 }

@@ -5,6 +5,7 @@ use super::content::Content;
 use crate::crypto;
 use crate::error::Refusal;
 use crate::id::WorkspaceId;
+use crate::media::size_in_words;
 use crate::models::Modality;
 use crate::platform::{Platform, Unavailable};
 use crate::runs::{View, drive};
@@ -78,13 +79,7 @@ impl AssetView {
 
     /// `512×512 image/png, 61 KB`
     pub fn label(&self) -> String {
-        let size = match (self.width, self.height, self.duration_seconds) {
-            (Some(width), Some(height), Some(seconds)) => format!("{width}×{height} {seconds:.1} s "),
-            (Some(width), Some(height), None) => format!("{width}×{height} "),
-            (_, _, Some(seconds)) => format!("{seconds:.1} s "),
-            _ => String::new(),
-        };
-        format!("{size}{}, {} KB", self.mime_type, self.bytes.div_ceil(1000))
+        label((self.width, self.height), self.duration_seconds, &self.mime_type, self.bytes)
     }
 
     pub fn link(&self) -> Content {
@@ -97,6 +92,22 @@ impl AssetView {
             description: Some(self.alt.clone()),
         }
     }
+}
+
+/// `512×512 image/png, 61 KB`
+pub fn label(
+    pixels: (Option<u32>, Option<u32>),
+    duration_seconds: Option<f64>,
+    mime_type: &str,
+    bytes: u64,
+) -> String {
+    let size = match (pixels, duration_seconds) {
+        ((Some(width), Some(height)), Some(seconds)) => format!("{width}×{height} {seconds:.1} s "),
+        ((Some(width), Some(height)), None) => format!("{width}×{height} "),
+        (_, Some(seconds)) => format!("{seconds:.1} s "),
+        _ => String::new(),
+    };
+    format!("{size}{mime_type}, {}", size_in_words(bytes))
 }
 
 /// A numbered line a file, then until when the links work.

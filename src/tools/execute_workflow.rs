@@ -24,7 +24,7 @@ pub struct Request {
     pub workflow_id: String,
     /// Default: the published one.
     pub version: Option<u32>,
-    /// By the names list_workflows gives. Files are asset_ids.
+    /// By the names list_workflows gives. Files: asset_id or file_url.
     pub inputs: Option<Map<String, Value>>,
     /// A name for your own bookkeeping.
     pub session_name: Option<String>,
@@ -51,7 +51,7 @@ impl Tool for ExecuteWorkflow {
         let arguments = spend::digest(&(Self::NAME, workspace_id.as_str(), &input));
         let loaded = load(context, &workspace_id, &input.workflow_id, input.version).await?;
         flow::check_runnable(&loaded, input.version)?;
-        let mut plan = plan(context, &loaded, &input.inputs.unwrap_or_default())?;
+        let mut plan = plan(context, &workspace_id, &loaded, &input.inputs.unwrap_or_default())?;
         let mut warnings = std::mem::take(&mut plan.warnings);
         let wish = Wish {
             workspace_id,

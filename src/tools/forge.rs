@@ -6,6 +6,7 @@ use super::content::{Answer, Content};
 use super::{Context, Fault, spend};
 use crate::error::{Code, Refusal};
 use crate::id::{RunId, WorkspaceId};
+use crate::models::file_id::FileId;
 use crate::models::generation::{ForgeRequest, normalize};
 use crate::models::{Generation, Model};
 use crate::platform::Platform;
@@ -179,6 +180,9 @@ pub struct Priced {
 pub async fn price<P: Platform>(context: &Context<'_, P>, request: &ForgeRequest) -> Result<Priced, Fault> {
     let model = find_model(&request.model_id)?;
     let workspace_id = super::workspaces::resolve(context, request.workspace_id.as_deref()).await?;
+    for (field, file) in request.files() {
+        FileId::check(file, &field, &workspace_id)?;
+    }
     let random_seed = u32::from_le_bytes(context.platform.random());
     let (generation, warnings) = normalize(model, request, random_seed)?;
     let limit = spend::limit(request.max_price_creative_units)?;

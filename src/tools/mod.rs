@@ -189,6 +189,7 @@ tools! {
     execute_workflow::ExecuteWorkflow,
     get_workflow_run::GetWorkflowRun,
     cancel_workflow_run::CancelWorkflowRun,
+    list_media::ListMedia,
     create_workflow::CreateWorkflow,
     update_workflow::UpdateWorkflow,
 }

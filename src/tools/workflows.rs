@@ -5,6 +5,7 @@ use super::{Context, Fault};
 use crate::error::{Code, Refusal};
 use crate::id::{WorkflowId, WorkspaceId};
 use crate::models::Modality;
+use crate::models::file_id::FileId;
 use crate::models::parameter::shorten;
 use crate::platform::Platform;
 use crate::units::Units;
@@ -201,9 +202,15 @@ fn wrong(problems: &[Problem]) -> Refusal {
 
 pub fn plan<P: Platform>(
     context: &Context<'_, P>,
+    workspace: &WorkspaceId,
     loaded: &Loaded,
     inputs: &Map<String, Value>,
 ) -> Result<Plan, Refusal> {
+    for input in loaded.workflow.inputs().iter().filter(|input| input.kind.modality().is_some()) {
+        if let Some(file) = inputs.get(&input.name).and_then(Value::as_str) {
+            FileId::check(file, &format!("inputs.{}", input.name), workspace)?;
+        }
+    }
     let mut random = || u32::from_le_bytes(context.platform.random());
     workflows::plan(&loaded.workflow, &loaded.workflow_id, loaded.version, inputs, &mut random)
 }

@@ -2,7 +2,7 @@
 
 use super::problem::{Fields, Problems};
 use super::{MAX_CHOICES, MAX_ITEMS, MAX_TEXT_CHARS};
-use crate::id::AssetId;
+use crate::models::file_id::{self, FileId, NoFileId};
 use crate::models::parameter::{shorten, whole};
 use crate::models::{Modality, words};
 use serde::{Deserialize, Serialize};
@@ -127,10 +127,21 @@ impl InputSpec {
                 .filter(|word| self.choices.iter().any(|choice| choice == word))
                 .map(Value::from),
             InputKind::Image | InputKind::Video | InputKind::Audio | InputKind::ThreeD => {
-                value.as_str().and_then(AssetId::parse).map(|id| Value::from(id.as_str()))
+                return self.check_file(value);
             }
         };
         found.ok_or_else(|| format!("Must be {}, not {}.", self.expectation(), shorten(value)))
+    }
+
+    fn check_file(&self, value: &Value) -> Result<Value, String> {
+        match value.as_str().map(FileId::parse) {
+            Some(Ok(file)) => Ok(Value::from(file.asset_id.as_str())),
+            Some(Err(NoFileId::Elsewhere)) => {
+                let expectation = self.expectation();
+                Err(format!("Must be {expectation}, not {}. {}", shorten(value), file_id::UPLOAD_FIRST))
+            }
+            _ => Err(format!("Must be {}, not {}.", self.expectation(), shorten(value))),
+        }
     }
 
     fn holds(&self, number: f64) -> bool {
@@ -184,7 +195,7 @@ impl InputSpec {
             InputKind::Number => format!("a number{bounds}"),
             InputKind::Boolean => "true or false".into(),
             InputKind::Choice => format!("one of {}", self.choices.join(", ")),
-            _ => "an asset_id (a UUID)".into(),
+            _ => file_id::WHAT.into(),
         }
     }
 
@@ -201,10 +212,12 @@ impl InputSpec {
             InputKind::Number => json!({ "type": "number" }),
             InputKind::Boolean => json!({ "type": "boolean" }),
             InputKind::Choice => json!({ "type": "string", "enum": self.choices }),
-            _ => json!({ "type": "string", "format": "uuid" }),
+            _ => json!({ "type": "string" }),
         };
         let description = match self.kind.modality() {
-            Some(kind) => format!("asset_id of a file of the kind {}. {}", kind.as_str(), self.description),
+            Some(kind) => {
+                format!("asset_id or file_url of a file of the kind {}. {}", kind.as_str(), self.description)
+            }
             None => self.description.clone(),
         };
         if let Some(fields) = schema.as_object_mut() {

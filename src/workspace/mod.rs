@@ -4,17 +4,21 @@
 //!
 //! | table | what a row is |
 //! |---|---|
-//! | `workspace` | the one row: name, granted, balance, reserved, spent (thousandths of a unit), `confirm_above` |
+//! | `workspace` | the one row: name, granted, balance, reserved, spent (thousandths of a unit), `confirm_above`, bytes stored |
 //! | `members` | a person, their role, the address they signed in with, what they may spend |
 //! | `invitations` | one to somebody who has not answered yet |
 //! | `ledger` | one change of money, append-only; (`run_id`, `kind`) is unique |
 //! | `runs` | one run as lists show it |
 //! | `keys` | an idempotency key and what it made |
 //! | `assets` | one stored file |
+//! | `uploads` | one upload under way, and what it will add |
+//! | `trash` | an object of the storage that is to be deleted |
+//! | `tombstones` | a file that was deleted, so that a late repeat does not bring it back |
 //! | `workflows`, `workflow_versions` | a workflow; each version of its document |
 //! | `audit` | one change or spend: who, by which credential, in which request; 90 days |
 
 pub mod audit;
+mod command;
 pub mod definitions;
 pub mod grants;
 pub mod history;
@@ -25,14 +29,16 @@ pub mod members;
 pub mod runs;
 mod spending;
 mod tables;
+mod trash;
+pub mod uploads;
 
 use crate::error::{Code, Refusal};
-use crate::id::{AssetId, InvitationId, PersonId, RunId, WorkflowId, WorkspaceId};
+use crate::id::{PersonId, WorkspaceId};
 use crate::platform::{Entity, Platform, Storage, Unavailable};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
-use crate::units::{Allowance, Units};
 pub use audit::{Actor, Event};
+pub use command::{Command, Reply, Role, Summary};
 pub use definitions::{Definition, Document};
 pub use grants::Grant;
 pub use history::{Query, RunRow};
@@ -40,199 +46,14 @@ pub use keys::Idempotency;
 pub use media::Asset;
 pub use members::{Invited, Member};
 pub use runs::{Admission, Consent, NeededFile, RunKind, RunStatus, Settlement, Terms};
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tables::Found;
+pub use uploads::Opening;
 
 /// Runs one person may have under way in one workspace (seed 000, RATE_LIMITED).
 pub const MAX_CONCURRENT_RUNS: u32 = 5;
 
 pub struct Workspace;
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Command {
-    Create {
-        name: String,
-    },
-    /// Whether it was ever created.
-    Exists,
-    /// `label`: the address, where it is known.
-    AddMember {
-        actor: Actor,
-        person: PersonId,
-        role: Role,
-        label: Option<String>,
-    },
-    /// By an owner; None removes. The last owner stays one.
-    SetRole {
-        actor: Actor,
-        person: PersonId,
-        role: Option<Role>,
-    },
-    /// By an owner: what a member may spend here.
-    SetAllowance {
-        actor: Actor,
-        person: PersonId,
-        allowance: Allowance,
-    },
-    /// By an owner: above which price a person is asked first. None: never.
-    SetConfirmAbove {
-        actor: Actor,
-        above: Option<Units>,
-    },
-    Members {
-        by: PersonId,
-    },
-    Invite {
-        actor: Actor,
-        invited: Invited,
-    },
-    /// Makes the invited person, who is the actor, a member, once.
-    Accept {
-        actor: Actor,
-        invitation_id: InvitationId,
-        label: String,
-    },
-    /// By an owner, or by the person who was invited.
-    Withdraw {
-        actor: Actor,
-        invitation_id: InvitationId,
-    },
-    /// By an owner.
-    GrantBy(Grant),
-    /// By the operator.
-    Grant(Grant),
-    Summary {
-        person: PersonId,
-    },
-    Admit(Box<Admission>),
-    Settle(Settlement),
-    Runs {
-        person: PersonId,
-        query: Query,
-    },
-    /// The statement, newest first, from the row before this one.
-    Ledger {
-        person: PersonId,
-        before: Option<i64>,
-        limit: u32,
-    },
-    /// For owners, newest first.
-    Audit {
-        person: PersonId,
-        before: Option<i64>,
-        limit: u32,
-    },
-    /// Something that was done elsewhere and concerns this workspace.
-    Note {
-        actor: Actor,
-        event: Event,
-    },
-    SaveWorkflow(Box<definitions::Save>),
-    Workflow {
-        person: PersonId,
-        workflow_id: WorkflowId,
-        wanted: Option<definitions::Wanted>,
-    },
-    Versions {
-        person: PersonId,
-        workflow_id: WorkflowId,
-    },
-    Workflows {
-        person: PersonId,
-        before: Option<WorkflowId>,
-        limit: u32,
-        /// Archived ones and drafts too.
-        with_hidden: bool,
-    },
-    Asset {
-        person: PersonId,
-        asset_id: AssetId,
-    },
-    Assets {
-        person: PersonId,
-        before: Option<AssetId>,
-        limit: u32,
-    },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema), schemars(inline))]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    Owner,
-    Member,
-    /// Sees everything, spends nothing.
-    Viewer,
-}
-
-impl Role {
-    pub const ALL: &'static [Role] = &[Role::Owner, Role::Member, Role::Viewer];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Role::Owner => "owner",
-            Role::Member => "member",
-            Role::Viewer => "viewer",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|role| role.as_str() == text)
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Summary {
-    pub name: String,
-    pub role: Role,
-    pub granted: Units,
-    pub balance: Units,
-    pub reserved: Units,
-    pub spent: Units,
-    pub confirm_above: Option<Units>,
-    /// Of the person who asks.
-    pub running: Vec<RunId>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Reply {
-    Done,
-    Summary(Summary),
-    Admitted {
-        balance: Units,
-    },
-    /// The run that the same idempotency key, or else the same call of the same token, started before.
-    Repeat {
-        run_id: RunId,
-        by_key: bool,
-    },
-    /// A person has to agree first: the price is above this.
-    Confirm {
-        above: Units,
-    },
-    /// What was charged, now or the first time.
-    Settled {
-        price: Units,
-    },
-    Assets(Vec<Asset>),
-    Members {
-        members: Vec<Member>,
-        invited: Vec<Invited>,
-    },
-    /// Whose invitation was withdrawn.
-    Withdrawn(PersonId),
-    /// A page, and before which run the next one begins.
-    Runs(Vec<RunRow>, Option<RunId>),
-    Ledger(Vec<ledger::Entry>),
-    /// The row a grant made, now or the first time.
-    Granted(Box<ledger::Entry>),
-    Audit(Vec<audit::Entry>),
-    Workflow(Box<Definition>),
-    Workflows(Vec<Definition>),
-    Versions(Vec<definitions::Version>),
-    Refused(Box<Refusal>),
-}
 
 impl Entity for Workspace {
     const BINDING: &'static str = "WORKSPACE";
@@ -245,15 +66,22 @@ impl Entity for Workspace {
         command: Command,
     ) -> Result<Reply, Unavailable> {
         let now = platform.now();
-        Ok(storage.transact(|sql| apply(sql, now, command))?)
+        let quota = platform.config().storage_quota_bytes;
+        if !trash::is_filled_by(&command) {
+            return Ok(storage.transact(|sql| apply(sql, now, quota, command))?);
+        }
+        trash::expect(platform, storage).await?;
+        let reply = storage.transact(|sql| apply(sql, now, quota, command))?;
+        storage.set_alarm(now).await?;
+        Ok(reply)
     }
 
-    async fn wake<P: Platform, S: Storage>(_: &P, _: &S) -> Result<(), Unavailable> {
-        Ok(())
+    async fn wake<P: Platform, S: Storage>(platform: &P, storage: &S) -> Result<(), Unavailable> {
+        trash::empty(platform, storage).await
     }
 }
 
-fn apply(sql: &impl Sql, now: Timestamp, command: Command) -> Result<Reply, SqlError> {
+fn apply(sql: &impl Sql, now: Timestamp, quota: Option<u64>, command: Command) -> Result<Reply, SqlError> {
     if let Command::Create { name } = command {
         tables::create(sql, now, &name)?;
         return Ok(Reply::Done);
@@ -294,13 +122,65 @@ fn apply(sql: &impl Sql, now: Timestamp, command: Command) -> Result<Reply, SqlE
         Command::Workflows { person, before, limit, with_hidden } => as_member(sql, &person, |_| {
             definitions::list(sql, before.as_ref(), limit, with_hidden).map(Reply::Workflows)
         }),
+        command @ (Command::Asset { .. }
+        | Command::Assets { .. }
+        | Command::OpenUpload(_)
+        | Command::CloseUpload { .. }
+        | Command::AddAsset { .. }
+        | Command::AmendAsset { .. }
+        | Command::DeleteAsset { .. }
+        | Command::SetAlt { .. }
+        | Command::Known { .. }
+        | Command::Trash { .. }) => keep_files(sql, now, quota, command),
+        command => administer(sql, now, command),
+    }
+}
+
+/// Files, open uploads, and what is to be deleted from the storage.
+fn keep_files(
+    sql: &impl Sql,
+    now: Timestamp,
+    quota: Option<u64>,
+    command: Command,
+) -> Result<Reply, SqlError> {
+    match command {
         Command::Asset { person, asset_id } => {
             as_member(sql, &person, |_| media::find(sql, &asset_id).map(Reply::Assets))
         }
-        Command::Assets { person, before, limit } => {
-            as_member(sql, &person, |_| media::list(sql, before, limit).map(Reply::Assets))
+        Command::Assets { person, query } => as_member(sql, &person, |_| {
+            media::list(sql, &query).map(|(assets, next)| Reply::AssetPage(assets, next))
+        }),
+        Command::OpenUpload(opening) => {
+            let person = opening.person.clone();
+            as_spender(sql, &person, || uploads::open(sql, now, quota, &opening))
         }
-        command => administer(sql, now, command),
+        Command::CloseUpload { asset_id } => uploads::close(sql, &asset_id),
+        Command::AddAsset { actor, asset } => {
+            if let Some(reply) = uploads::repeated(sql, &asset)? {
+                return Ok(reply);
+            }
+            let Some(person) = actor.as_person() else { return Ok(refuse(unknown())) };
+            as_spender(sql, &person, || uploads::add(sql, now, &actor, *asset))
+        }
+        Command::AmendAsset { asset_id, sha256, has_poster, width, height, duration_seconds } => {
+            let facts = media::Facts { sha256, has_poster, width, height, duration_seconds };
+            media::amend(sql, &asset_id, facts)
+        }
+        Command::DeleteAsset { actor, workspace, asset_id } => {
+            let Some(person) = actor.as_person() else { return Ok(refuse(unknown())) };
+            let role = members::role_of(sql, &person)?;
+            as_spender(sql, &person, || {
+                let is_owner = role == Some(Role::Owner);
+                trash::delete_asset(sql, now, &actor, &workspace, &asset_id, is_owner)
+            })
+        }
+        Command::SetAlt { actor, asset_id, alt } => {
+            let Some(person) = actor.as_person() else { return Ok(refuse(unknown())) };
+            as_spender(sql, &person, || media::set_alt(sql, &asset_id, &alt))
+        }
+        Command::Known { ids } => uploads::known(sql, now, &ids),
+        Command::Trash { workspace, keys } => trash::fill(sql, now, &workspace, &keys),
+        _ => Ok(Reply::Done),
     }
 }
 
@@ -442,6 +322,7 @@ fn summary(sql: &impl Sql, person: &PersonId, role: Role) -> Result<Reply, SqlEr
         reserved: totals.reserved,
         spent: totals.spent,
         confirm_above: runs::confirm_above(sql)?,
+        stored_bytes: media::stored_bytes(sql)?,
         running: runs::running(sql, person)?,
     }))
 }

@@ -213,7 +213,7 @@ pub fn settle(sql: &impl Sql, now: Timestamp, settlement: Settlement) -> Result<
         return Ok(refuse(Refusal::invalid("A settlement is the end of a run, and in_progress is none.")));
     }
     let row = sql.first(
-        "SELECT status, reserved, price FROM runs WHERE run_id = ?",
+        "SELECT status, reserved, price, person FROM runs WHERE run_id = ?",
         &[settlement.run_id.as_str().into()],
     )?;
     let Some(row) = row else {
@@ -236,8 +236,9 @@ pub fn settle(sql: &impl Sql, now: Timestamp, settlement: Settlement) -> Result<
             settlement.run_id.as_str().into(),
         ],
     )?;
-    for asset in &settlement.assets {
-        media::insert(sql, now, asset)?;
+    let person = row.optional_text(3)?.as_deref().and_then(PersonId::parse);
+    for asset in settlement.assets {
+        media::insert(sql, now, &Asset { person: person.clone(), ..asset })?;
     }
     Ok(Reply::Settled { price })
 }

@@ -3,11 +3,13 @@
 use crate::oauth::{ADA, App, FIRST_WORKSPACE, World, tokens};
 use crate::support::object::Object;
 use crate::support::{Client, Memory};
-use atelier::id::PersonId;
+use atelier::id::{PersonId, WorkspaceId};
 use atelier::oauth::account::Account;
+use atelier::platform::Platform;
 use atelier::runs::Run;
-use atelier::workspace::Workspace;
+use atelier::workspace::{Actor, Command, Reply, Workspace, media};
 use serde_json::json;
+use std::collections::BTreeSet;
 
 #[test]
 fn what_the_version_before_sign_in_wrote_is_still_good() {
@@ -22,6 +24,7 @@ fn what_the_version_before_sign_in_wrote_is_still_good() {
         account.read(&format!("ALTER TABLE tokens DROP COLUMN {column}"), &[]);
     }
     let workspace = memory.object::<Workspace>(&ada.workspace_id);
+    before_uploads(&workspace);
     before_workflows(&workspace);
     workspace.read("DROP TABLE invitations", &[]);
     workspace.read("ALTER TABLE members DROP COLUMN label", &[]);
@@ -56,6 +59,68 @@ fn before_workflows(workspace: &Object) {
     }
 }
 
+/// Takes away what came with uploads.
+fn before_uploads(workspace: &Object) {
+    for table in ["uploads", "trash", "tombstones"] {
+        workspace.read(&format!("DROP TABLE {table}"), &[]);
+    }
+    workspace.read("DROP INDEX assets_by_run", &[]);
+    workspace.read("ALTER TABLE workspace DROP COLUMN stored_bytes", &[]);
+    for column in ["name", "sha256", "origin", "has_poster", "person"] {
+        workspace.read(&format!("ALTER TABLE assets DROP COLUMN {column}"), &[]);
+    }
+}
+
+/// What stands in a workspace's tables, beside what an upgrade may leave in another order.
+fn shape(workspace: &Object) -> BTreeSet<String> {
+    let rows = workspace.read("SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'", &[]);
+    let tables = rows.iter().map(|row| row.text(0).unwrap());
+    let columns = |table: String| {
+        let rows = workspace.read(&format!("SELECT name FROM pragma_table_info('{table}')"), &[]);
+        rows.iter().map(|row| format!("{table}.{}", row.text(0).unwrap())).collect::<Vec<_>>()
+    };
+    tables.flat_map(|table| [vec![table.clone()], columns(table)].concat()).collect()
+}
+
+/// Its files are listed, count, belong to who ran what made them, and can be deleted.
+#[test]
+fn files_of_the_versions_before_uploads_are_still_there() {
+    for goes_further_back in [false, true] {
+        let memory = Memory::new();
+        let ada = Client::new(&memory, "ada@example.com", 5.0);
+        let request = json!({ "model_id": "offline-image", "prompt": "a cat", "width": 64, "height": 64, "batch_size": 2 });
+        ada.run_to_end(&ada.start(&request));
+        let workspace = memory.object::<Workspace>(&ada.workspace_id);
+        let fresh = shape(&workspace);
+        let sizes = || workspace.read("SELECT sum(size_bytes) FROM assets", &[])[0].integer(0).unwrap();
+        let total = sizes();
+        before_uploads(&workspace);
+        if goes_further_back {
+            before_workflows(&workspace);
+        }
+        let person = PersonId::of("ada@example.com");
+        let ask = |command| memory.run(memory.ask::<Workspace>(&ada.workspace_id, command)).unwrap();
+        let query = media::Query { limit: 10, ..media::Query::default() };
+        let listed = ask(Command::Assets { person: person.clone(), query });
+        let Reply::AssetPage(assets, None) = listed else { panic!("{listed:?}") };
+        assert_eq!(shape(&workspace), fresh, "as new ones are");
+        assert_eq!(assets.len(), 2);
+        assert!(assets.iter().all(|asset| asset.person.as_ref() == Some(&person) && asset.has_poster));
+        assert_eq!((stored(&workspace), sizes()), (total, total));
+        let delete = Command::DeleteAsset {
+            actor: Actor::person(&person, None, "r"),
+            workspace: WorkspaceId::parse(&ada.workspace_id).unwrap(),
+            asset_id: assets[0].asset_id.clone(),
+        };
+        assert!(matches!(ask(delete), Reply::Done));
+        assert_eq!(stored(&workspace), i64::try_from(assets[1].size_bytes).unwrap());
+    }
+}
+
+fn stored(workspace: &Object) -> i64 {
+    workspace.read("SELECT stored_bytes FROM workspace", &[])[0].integer(0).unwrap()
+}
+
 /// A run and its key from before: the run is still listed and readable, the key still answers with it.
 #[test]
 fn runs_of_the_version_before_workflows_go_on() {
@@ -69,6 +134,7 @@ fn runs_of_the_version_before_workflows_go_on() {
     memory.elapse(1);
     let workspace = memory.object::<Workspace>(&ada.workspace_id);
     workspace.read("UPDATE runs SET idempotency_key = 'k'", &[]);
+    before_uploads(&workspace);
     before_workflows(&workspace);
     let run = memory.object::<Run>(&id);
     let rows = run.read("SELECT job, state, item FROM job, state, items", &[]);

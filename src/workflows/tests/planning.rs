@@ -180,7 +180,7 @@ fn every_wrong_input_is_told_at_once() {
             "inputs.pictures: Must be a whole number from 1 to 4, not 9.",
             "inputs.subjects: Item [1] must be text, not 2.",
             "inputs.sound: Must be one of music, none, not \"noise\".",
-            "inputs.noise: Must be an asset_id (a UUID), not \"x\".",
+            "inputs.noise: Must be an asset_id (a UUID) or a file_url, not \"x\".",
             "inputs.ratio: Must be a number from 1 to 4, not \"2\".",
             "inputs.sharp: Must be true or false, not 1.",
             "inputs.size: There is no such input. The inputs: photo, scene, pictures, subjects, sound, noise, ratio, sharp.",

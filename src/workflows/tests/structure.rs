@@ -58,12 +58,12 @@ fn an_input_is_shown_as_json_schema() {
     assert_eq!(
         Value::from(schemas),
         json!([
-            { "type": "string", "format": "uuid", "description": "asset_id of a file of the kind image. The thing." },
+            { "type": "string", "description": "asset_id or file_url of a file of the kind image. The thing." },
             { "type": "string", "maxLength": 100, "default": "on a table" },
             { "type": "integer", "minimum": 1, "maximum": 4, "default": 1 },
             { "type": "array", "items": { "type": "string", "maxLength": 4000 }, "maxItems": 8, "default": ["fox", "owl"] },
             { "type": "string", "enum": ["music", "none"], "default": "music" },
-            { "type": "string", "format": "uuid", "description": "asset_id of a file of the kind audio." },
+            { "type": "string", "description": "asset_id or file_url of a file of the kind audio." },
             { "type": "number", "minimum": 1.0, "maximum": 4.0, "default": 2.0 },
             { "type": "boolean", "default": false },
         ])

@@ -13,6 +13,7 @@ use atelier::platform::Platform;
 use atelier::units::{Allowance, Units};
 use atelier::workspace::Grant;
 use atelier::workspace::ledger;
+use atelier::workspace::media::Origin;
 use atelier::workspace::{
     Actor, Admission, Asset, Command, Consent, Query, Reply, Role, RunKind, RunRow, Settlement, Terms,
     Workspace,
@@ -211,6 +212,12 @@ impl World {
             height: None,
             duration_seconds: None,
             alt: String::new(),
+            name: None,
+            sha256: None,
+            origin: Origin::Generated,
+            has_poster: true,
+            person: None,
+            created_at: None,
         }
     }
 

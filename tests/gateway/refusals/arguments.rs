@@ -163,7 +163,7 @@ fn what_a_model_does_not_take_is_refused_by_name() {
         row("strength -0.1", estimate(file("style", -0.1)), 200, BAD, "must be from 0 to 1"),
         row("unknown field in a guidance file", estimate(json!({ "guidance_files": [{ "file_id": NOBODY, "type": "style", "weight": 1 }] })), 200, BAD, "no field `weight` in `guidance_files[0]`"),
         row("guidance missing where needed", of(json!({ "model_id": "offline-cutout" })), 200, BAD, "offline-cutout needs a guidance file of type `init_image`."),
-        row("malformed file id", estimate(json!({ "guidance_files": [{ "file_id": "cat.png", "type": "style" }] })), 200, BAD, "`guidance_files[0].file_id` must be an asset_id (a UUID), not \"cat.png\"."),
+        row("malformed file id", estimate(json!({ "guidance_files": [{ "file_id": "cat.png", "type": "style" }] })), 200, BAD, "`guidance_files[0].file_id` must be an asset_id (a UUID) or a file_url, not \"cat.png\"."),
         row("file that is not there", execute(picture(file("style", 0.5))), 200, Tool("FILE_NOT_FOUND"), "This workspace has no file 01920000"),
         row("mask where not taken", estimate(json!({ "mask": { "file_id": NOBODY } })), 200, BAD, "offline-image does not take a `mask`."),
         row("mask missing", of(json!({ "model_id": "offline-inpaint", "prompt": "x", "guidance_files": [{ "file_id": NOBODY, "type": "init_image" }] })), 200, BAD, "offline-inpaint needs a `mask`."),

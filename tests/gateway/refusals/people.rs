@@ -9,6 +9,7 @@ use atelier::id::{PersonId, TokenId};
 use atelier::mcp::era::Era;
 use atelier::oauth::opaque::{self, Kind};
 use atelier::platform::Platform;
+use atelier::workspace::media::Query;
 use atelier::workspace::{Command, Reply, Workspace};
 use serde_json::{Value, json};
 
@@ -269,7 +270,7 @@ fn a_workspace_answers_a_stranger_as_if_it_did_not_exist() {
     let memory = Memory::new();
     let ada = Client::new(&memory, "ada", 5.0);
     let person = PersonId::of("eve");
-    let assets = Command::Assets { person: person.clone(), before: None, limit: 1 };
+    let assets = Command::Assets { person: person.clone(), query: Query { limit: 1, ..Query::default() } };
     for command in [Command::Summary { person }, assets] {
         let ask = |workspace: &str| memory.run(memory.ask::<Workspace>(workspace, command.clone())).unwrap();
         let (real, made_up) = (ask(&ada.workspace_id), ask("01920000-0000-7000-8000-000000000000"));
