@@ -51,7 +51,8 @@ fn inspect_png(file: &[u8]) -> Result<Claim<'_>, PictureError> {
     let pixel_bytes = channels * if *depth == 16 { 2 } else { 1 };
     let rows = u64::from(width) * pixel_bytes * 4;
     let pixels = u64::from(width) * u64::from(height);
-    Ok(Claim { width, height, decoding_bytes: pixels.saturating_mul(pixel_bytes) + rows + FIXED_BYTES, file })
+    let decoding_bytes = pixels.saturating_mul(pixel_bytes).saturating_add(rows + FIXED_BYTES);
+    Ok(Claim { width, height, decoding_bytes, file })
 }
 
 /// Walks all segments and scans. A second frame header would change the size after it was checked.
@@ -143,7 +144,7 @@ fn inspect_webp(file: &[u8]) -> Result<Claim<'_>, PictureError> {
     // The canvas, the frame, its planes, its alpha: what stands beside each other at the worst moment.
     let pixel_bytes = match (is_animated, is_lossless, has_alpha) {
         (true, _, _) => 16,
-        (_, true, _) => 9,
+        (_, true, _) => 8,
         (_, _, true) => 12,
         _ => 6,
     };
