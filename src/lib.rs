@@ -93,6 +93,8 @@ pub mod workspace;
 
 pub mod providers;
 
+pub mod uploads;
+
 pub mod workflows;
 
 pub mod runs;

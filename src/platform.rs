@@ -186,6 +186,8 @@ pub trait Platform: Clone + 'static {
     /// The whole object in memory; the caller has bounded its size by [`Platform::head_object`] or by having written it.
     async fn read_object(&self, key: &str) -> Result<Option<Vec<u8>>, Unavailable>;
     async fn put_object(&self, key: &str, content_type: &str, bytes: Vec<u8>) -> Result<(), Unavailable>;
+    /// Like `put_object`, with everything that is said of it; replaces what is there.
+    async fn put_bytes(&self, object: &NewObject, bytes: Vec<u8>) -> Result<(), Unavailable>;
     /// The bytes of this range; the caller has bounded it. Fewer where the object ends before.
     async fn read_range(&self, key: &str, range: ByteRange) -> Result<Option<Vec<u8>>, Unavailable>;
     /// Those that do not exist are no fault.

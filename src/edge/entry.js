@@ -173,3 +173,4 @@ export const WorkspaceObject = guarded(wasm.WorkspaceObject);
 export const RunObject = guarded(wasm.RunObject);
 export const SessionObject = guarded(wasm.SessionObject);
 export const ClientsObject = guarded(wasm.ClientsObject);
+export const UploadObject = guarded(wasm.UploadObject);

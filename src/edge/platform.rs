@@ -47,6 +47,22 @@ impl Workers {
         self.env.bucket(MEDIA).map_err(unavailable)
     }
 
+    async fn put(
+        &self,
+        key: &str,
+        content_type: &str,
+        disposition: Option<String>,
+        bytes: Vec<u8>,
+    ) -> Result<(), Unavailable> {
+        let metadata = HttpMetadata {
+            content_type: Some(content_type.to_owned()),
+            content_disposition: disposition,
+            ..HttpMetadata::default()
+        };
+        let put = self.bucket()?.put(key, bytes).http_metadata(metadata).execute().await;
+        put.map(|_| ()).map_err(unavailable)
+    }
+
     fn object(&self, binding: &str, name: &str) -> Result<Stub, Unavailable> {
         self.env
             .durable_object(binding)
@@ -170,15 +186,11 @@ impl Platform for Workers {
     }
 
     async fn put_object(&self, key: &str, content_type: &str, bytes: Vec<u8>) -> Result<(), Unavailable> {
-        let metadata =
-            HttpMetadata { content_type: Some(content_type.to_owned()), ..HttpMetadata::default() };
-        self.bucket()?
-            .put(key, bytes)
-            .http_metadata(metadata)
-            .execute()
-            .await
-            .map(|_| ())
-            .map_err(unavailable)
+        self.put(key, content_type, None, bytes).await
+    }
+
+    async fn put_bytes(&self, object: &NewObject, bytes: Vec<u8>) -> Result<(), Unavailable> {
+        self.put(&object.key, &object.content_type, object.disposition.clone(), bytes).await
     }
 
     async fn read_range(&self, key: &str, range: ByteRange) -> Result<Option<Vec<u8>>, Unavailable> {

@@ -5,7 +5,6 @@ use super::upload::{Reply, change, rewind, view};
 use super::{Door, finish, intent, limits, store};
 use crate::crypto;
 use crate::error::{Code, Refusal};
-use crate::media::probe::Probe;
 use crate::platform::{Platform, Storage, Unavailable};
 use crate::sql::{Sql, SqlError};
 use serde_json::json;
@@ -117,7 +116,7 @@ pub async fn finalize<P: Platform, S: Storage>(
         return Ok(finish::mismatch().next("Compare the chunks with the file; begin again with upload_media_init.").into());
     }
     let length = bytes.len() as u64;
-    let media = match record.intent.check_type(&bytes, Probe::new(&bytes, length).facts(), length) {
+    let media = match record.intent.check_type(&bytes, length) {
         Ok(media) => media,
         Err(refusal) => return Ok(refusal.into()),
     };

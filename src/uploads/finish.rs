@@ -7,12 +7,11 @@ use super::upload::{Reply, change, rewind, view};
 use super::{Door, limits, name, store};
 use crate::error::{Code, Refusal};
 use crate::id::AssetId;
-use crate::media::picture;
+use crate::media::picture::{self, POSTER_SIDE};
 use crate::media::probe::{HEAD_BYTES, Probe};
 use crate::media::sniff::MediaType;
 use crate::models::Modality;
 use crate::platform::{ByteRange, Level, NewObject, Platform, Storage, Unavailable};
-use crate::runs::item::POSTER_SIDE;
 use crate::workspace::media::{self, Origin};
 use crate::workspace::{self, Asset, Command};
 use serde_json::json;
@@ -104,20 +103,22 @@ async fn inspect<P: Platform>(
     let key = key(intent, media);
     let first = ByteRange { first: 0, last: (HEAD_BYTES as u64).min(size).saturating_sub(1) };
     let head = if size == 0 { Vec::new() } else { platform.read_range(&key, first).await?.unwrap_or_default() };
-    let mut probe = Probe::new(&head, size);
     let checked = intent
         .check_length(size)
-        .and_then(|()| intent.check_type(&head, probe.facts(), size))
+        .and_then(|()| intent.check_type(&head, size))
         .and_then(|found| if found == media { Ok(()) } else { Err(other_type(media, found)) });
     if let Err(refusal) = checked {
         platform.delete_objects(&[key]).await?;
         return Ok(Err(refusal));
     }
-    while let Some((first, last)) = probe.next() {
+    let mut probe = Probe::new(&head, size);
+    while let Some((first, last)) = probe.as_ref().and_then(Probe::next) {
         let bytes = platform.read_range(&key, ByteRange { first, last }).await?.unwrap_or_default();
-        probe.feed(first, &bytes);
+        if let Some(probe) = &mut probe {
+            probe.feed(first, &bytes);
+        }
     }
-    let facts = probe.facts();
+    let facts = probe.as_ref().map(Probe::facts);
     // Object storage itself has compared the checksum of what came as one body.
     let is_verified = matches!(intent.door, Door::Put { part_bytes: None });
     Ok(Ok(Asset {
@@ -141,7 +142,7 @@ async fn inspect<P: Platform>(
     }))
 }
 
-fn other_type(said: MediaType, found: MediaType) -> Refusal {
+pub fn other_type(said: MediaType, found: MediaType) -> Refusal {
     let message = format!("The upload was asked for {} and the file is {}.", said.mime(), found.mime());
     Refusal::new(Code::UploadFailed, message).next("Ask for a new URL with the type it has.")
 }

@@ -7,7 +7,6 @@ use super::upload::{change, close, rewind};
 use super::{Door, finish, limits, name};
 use crate::error::{Code, Refusal};
 use crate::http::percent_decode;
-use crate::media::probe::Probe;
 use crate::media::sniff::MediaType;
 use crate::outbound::{self, FetchFault, Outbound, Reach};
 use crate::platform::{Opened, Platform, PutFault, Storage, Unavailable};
@@ -23,13 +22,13 @@ pub async fn import<P: Platform, S: Storage>(
     storage: &S,
     record: &Record,
 ) -> Result<(), Unavailable> {
-    let Door::Url { url } = &record.intent.door else { return Ok(()) };
+    let Door::Url { url, reach } = &record.intent.door else { return Ok(()) };
     let until = platform.now().plus_millis(i64::from(limits::IMPORT_MILLIS));
     change(storage, |record| {
         record.state = State::Receiving { attempt: "import".into(), until };
         record.may_hold = true;
     })?;
-    let outcome = fetch(platform, record, url).await?;
+    let outcome = fetch(platform, record, url, *reach).await?;
     let failed = match outcome {
         Ok((media, given_name)) => {
             if let Some(given) = given_name {
@@ -47,9 +46,9 @@ pub async fn import<P: Platform, S: Storage>(
 
 type Imported = Result<(MediaType, Option<String>), Refusal>;
 
-async fn fetch<P: Platform>(platform: &P, record: &Record, url: &str) -> Result<Imported, Unavailable> {
+async fn fetch<P: Platform>(platform: &P, record: &Record, url: &str, reach: Reach) -> Result<Imported, Unavailable> {
     let intent = &record.intent;
-    let (opened, at) = match follow(platform, intent.reach, url).await {
+    let (opened, at) = match follow(platform, reach, url).await {
         Ok(found) => found,
         Err(refusal) => return Ok(Err(refusal)),
     };
@@ -67,7 +66,7 @@ async fn fetch<P: Platform>(platform: &P, record: &Record, url: &str) -> Result<
     };
     // Where it is not said, only the type's own limit bounds it.
     let size = length.unwrap_or(head.len() as u64);
-    let media = match intent.check_type(&head, Probe::new(&head, size).facts(), size) {
+    let media = match intent.check_type(&head, size) {
         Ok(media) => media,
         Err(refusal) => return Ok(Err(refusal.next("Give the address of the file itself, not of a page about it."))),
     };

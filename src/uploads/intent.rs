@@ -3,10 +3,13 @@
 use super::limits::{self, ACCEPTED_IN_WORDS, MAX_BODY_BYTES};
 use crate::error::{Code, Refusal};
 use crate::id::{AssetId, PersonId, WorkspaceId};
-use crate::media::sniff::{self, MediaType};
-use crate::media::{probe::Facts, size_in_words};
+use crate::media::probe::Probe;
+use crate::media::size_in_words;
+use crate::media::sniff::MediaType;
+use crate::media::sniff::name_of_stranger;
 use crate::models::Modality;
 use crate::oauth::bearer::Credential;
+use crate::outbound::Reach;
 use crate::time::Timestamp;
 use crate::workspace::Actor;
 use serde::{Deserialize, Serialize};
@@ -19,7 +22,7 @@ pub enum Door {
     /// As base64, by the person's own calls.
     Chunks,
     /// From another server.
-    Url { url: String },
+    Url { url: String, reach: Reach },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,13 +73,14 @@ impl Intent {
     }
 
     /// Whether bytes that begin so, `length` of them, can be the file.
-    pub fn check_type(&self, head: &[u8], facts: Option<&Facts>, length: u64) -> Result<MediaType, Refusal> {
-        let Some(facts) = facts.filter(|facts| limits::ACCEPTED.contains(&facts.media)) else {
-            let found = sniff::name_of_stranger(head).unwrap_or("something else");
+    pub fn check_type(&self, head: &[u8], length: u64) -> Result<MediaType, Refusal> {
+        let probe = Probe::new(head, length);
+        let found = probe.map(|probe| probe.facts().media).filter(|media| limits::ACCEPTED.contains(media));
+        let Some(media) = found else {
+            let found = name_of_stranger(head).unwrap_or("something else");
             let message = format!("The file is none of {ACCEPTED_IN_WORDS}: by its first bytes it is {found}.");
             return Err(Refusal::new(Code::UploadFailed, message).next("Convert it to one of these and upload that."));
         };
-        let media = facts.media;
         if let Some(declared) = self.declared.filter(|declared| declared.modality() != media.modality()) {
             let message = format!("The upload was asked for {} and the file is {}.", declared.mime(), media.mime());
             return Err(Refusal::new(Code::UploadFailed, message).next("Ask for a new URL with the type it has."));

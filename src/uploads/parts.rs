@@ -7,7 +7,6 @@ use super::upload::{Command, Reply, Upload, change, rewind, view};
 use super::{claim, finish, gone, intent, limits, store};
 use crate::error::{Code, Refusal};
 use crate::id::AssetId;
-use crate::media::probe::Probe;
 use crate::platform::{Platform, PutFault, Storage, Unavailable};
 use serde_json::json;
 
@@ -61,7 +60,7 @@ async fn store_part<P: Platform>(
     if number == 1 {
         let (head, whole) = platform.peek(stream, Some(length), SNIFF_BYTES).await?;
         let size = intent.size_bytes.unwrap_or(length);
-        let checked = intent.check_type(&head, Probe::new(&head, size).facts(), size);
+        let checked = intent.check_type(&head, size);
         match checked {
             Ok(found) if found == media => stream = whole,
             Ok(found) => return Ok(Err(finish::other_type(media, found))),

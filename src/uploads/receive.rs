@@ -7,8 +7,8 @@ use super::{finish, gone, intent, limits};
 use crate::crypto;
 use crate::error::{Code, Refusal};
 use crate::id::AssetId;
-use crate::media::probe::Probe;
 use crate::media::size_in_words;
+use crate::media::sniff::MediaType;
 use crate::platform::{Platform, PutFault, Unavailable};
 use futures::future::{self, Either};
 use std::convert::Infallible;
@@ -55,11 +55,11 @@ pub async fn receive<P: Platform>(
     let declared = incoming.sha256.clone();
     let outcome = store(platform, &view, incoming, &attempt).await;
     let media = match outcome {
-        Ok(media) => media,
+        Ok(media) => Some(media),
         Err(PutFault::Exists) => None,
         Err(fault) => return give_up(platform, asset_id, attempt, fault).await,
     };
-    let arrived = Command::Arrived { media: media.clone().and_then(Result::ok) };
+    let arrived = Command::Arrived { media: media.as_ref().and_then(|media| media.as_ref().ok().copied()) };
     if let Some(Err(refusal)) = media {
         let release = Command::Release { attempt, error: Some(refusal.clone()) };
         platform.ask::<Upload>(asset_id.as_str(), release).await?;
@@ -78,21 +78,19 @@ pub async fn receive<P: Platform>(
     Ok(Ok(Received { view, is_replay: !is_ours }))
 }
 
-type Told = Option<Result<crate::media::sniff::MediaType, Refusal>>;
-
 /// Err in the Ok: the bytes are not what the upload takes.
 async fn store<P: Platform>(
     platform: &P,
     view: &View,
     incoming: Incoming<P::Stream>,
     attempt: &str,
-) -> Result<Told, PutFault> {
+) -> Result<Result<MediaType, Refusal>, PutFault> {
     let Incoming { length, sha256, stream } = incoming;
     let (head, stream) = platform.peek(stream, Some(length), SNIFF_BYTES).await?;
     let intent = &view.intent;
-    let media = match intent.check_type(&head, Probe::new(&head, length).facts(), length) {
+    let media = match intent.check_type(&head, length) {
         Ok(media) => media,
-        Err(refusal) => return Ok(Some(Err(refusal))),
+        Err(refusal) => return Ok(Err(refusal)),
     };
     let mut object = finish::object(intent, media, Some(length), limits::RECEIVE_MILLIS);
     match (&object.sha256, sha256) {
@@ -102,7 +100,7 @@ async fn store<P: Platform>(
     }
     let put = platform.put_stream(&object, stream);
     renewed(platform, &intent.asset_id, attempt, None, put).await?;
-    Ok(Some(Ok(media)))
+    Ok(Ok(media))
 }
 
 /// Does the work, and says every few seconds that it goes on.

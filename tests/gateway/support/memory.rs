@@ -288,6 +288,16 @@ impl Platform for Memory {
         self.leave(is_lost, ()).await
     }
 
+    async fn put_bytes(&self, object: &NewObject, bytes: Vec<u8>) -> Result<(), Unavailable> {
+        let is_lost = self.enter("put").await?;
+        self.state(|state| {
+            let NewObject { content_type, disposition, .. } = object.clone();
+            let file = File { content_type, disposition, bytes, stored_at: state.now };
+            state.files.insert(object.key.clone(), file);
+        });
+        self.leave(is_lost, ()).await
+    }
+
     async fn read_range(&self, key: &str, range: ByteRange) -> Result<Option<Vec<u8>>, Unavailable> {
         let is_lost = self.enter("read").await?;
         let place = |at: u64, bytes: &[u8]| usize::try_from(at).unwrap().min(bytes.len());
