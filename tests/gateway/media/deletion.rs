@@ -115,7 +115,7 @@ fn the_objects_go_wherever_it_is_killed() {
         assert_eq!((library.count("trash"), library.stored()), (0, 0), "killed at {points}");
         assert_eq!(library.object().alarm.get(), None);
         if !was_killed {
-            assert!(points > 6, "a deletion has more await points than {points}");
+            assert!(points > 5, "a deletion has more await points than {points}");
             return;
         }
     }

@@ -3,6 +3,7 @@
 use super::Library;
 use crate::support::Client;
 use crate::workflows::{begin, create, document, end, redraw};
+use atelier::platform::Platform;
 use serde_json::{Value, json};
 
 fn picture(library: &Library) -> (String, String) {
@@ -32,16 +33,19 @@ fn a_guidance_file_and_a_mask_are_named_either_way() {
         assert_eq!(end["structuredContent"]["status"], "complete", "{name}: {end}");
         let asset = end["structuredContent"]["assets"][0]["asset_id"].as_str().unwrap().to_owned();
         let key = format!("w/{}/{asset}.png", library.ada.workspace_id);
-        use atelier::platform::Platform;
         made.push(library.memory.run(library.memory.read_object(&key)).unwrap().unwrap());
     }
     assert!(made.iter().all(|bytes| *bytes == made[0]), "they are the same file");
-    let mask =
-        |file: &str| json!({ "model_id": "offline-image", "prompt": "a", "mask": { "file_id": file } });
-    let told = |file: &str| {
-        library.memory.answer(library.ada.tool("estimate_forge_price", &mask(file))).result().to_string()
+    let mask = |file: &str| {
+        json!({
+            "model_id": "offline-inpaint", "prompt": "a", "guidance_files": [{ "file_id": id, "type": "init_image" }],
+            "mask": { "file_id": file }, "seed": 7,
+        })
     };
-    assert_eq!(told(&id), told(&url));
+    for name in [&id, &url] {
+        let end = library.ada.run_to_end(&library.ada.start(&mask(name)));
+        assert_eq!(end["structuredContent"]["status"], "complete", "{name}: {end}");
+    }
 }
 
 #[test]
