@@ -52,7 +52,7 @@ codes! {
     PriceAboveLimit = "PRICE_ABOVE_LIMIT", 400, false, "Raise max_price_creative_units or make the request smaller.";
     VersionConflict = "VERSION_CONFLICT", 409, false, "Read it again with get_workflow, apply the change to that version and save it.";
     Declined = "DECLINED", 409, false, "Ask the person what to change; do not repeat the call unchanged.";
-    FileNotFound = "FILE_NOT_FOUND", 404, false, "Use an asset_id of this workspace, from get_forge_run.";
+    FileNotFound = "FILE_NOT_FOUND", 404, false, "Use an asset_id of this workspace, from list_media or get_forge_run.";
     StorageFull = "STORAGE_FULL", 507, false, "Delete files that are no longer needed on the workspace's media page, or ask an owner to.";
     UploadFailed = "UPLOAD_FAILED", 400, false, "Correct what the message names and upload it again.";
     UploadConflict = "UPLOAD_CONFLICT", 409, false, "Ask for a new upload URL for a different file.";

@@ -9,6 +9,7 @@ mod clients;
 pub mod consent;
 pub mod home;
 pub mod invitation;
+pub mod media;
 pub mod parts;
 pub mod problem;
 pub mod scopes;

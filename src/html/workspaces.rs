@@ -52,6 +52,8 @@ pub struct Workspace {
     pub latest: Vec<Line>,
     /// Above which price a person is asked first. None: never.
     pub confirm_above: Option<Units>,
+    /// What its files take up: `1.2 GB`.
+    pub stored: String,
     pub members: Vec<Member>,
     pub invitations: Vec<OpenInvitation>,
 }
@@ -158,6 +160,7 @@ pub fn workspace(view: &Workspace) -> String {
             }
             (parts::told(view.notice.as_ref()))
             (units(view, &base))
+            (files(view, &base))
             @if view.can_grant { (grant(&base, csrf, &view.grant_key)) }
             (members(view, &base))
             @if is_owner { (threshold(view, &base)) }
@@ -182,6 +185,17 @@ fn units(view: &Workspace, base: &str) -> Markup {
                 a href={ (base) "/statement" } { "Whole statement" }
                 @if view.role == Role::Owner { a href={ (base) "/activity" } { "Activity" } }
             }
+        },
+    )
+}
+
+fn files(view: &Workspace, base: &str) -> Markup {
+    parts::card(
+        "files",
+        "Files",
+        &html! {
+            p { "Everything made here and uploaded takes up " (view.stored) "." }
+            p.links { a href={ (base) "/media" } { "All files" } }
         },
     )
 }

@@ -10,6 +10,7 @@ pub mod apps;
 pub mod check;
 pub mod home;
 pub mod invitations;
+pub mod media;
 pub mod statement;
 pub mod tokens;
 pub mod workspaces;
@@ -109,6 +110,7 @@ async fn show<P: Platform>(visit: &Visit<'_, P>) -> Option<Outcome<P::Stream>> {
                 Some((id, "statement")) => statement::show(visit, id).await,
                 Some((id, "statement.csv")) => statement::download(visit, id).await,
                 Some((id, "activity")) => statement::activity(visit, id).await,
+                Some((id, "media")) => media::show(visit, id).await,
                 Some(_) => return None,
             },
             (_, Some(token)) => invitations::show(visit, token).await,
@@ -139,6 +141,7 @@ async fn take<P: Platform>(visit: &Visit<'_, P>) -> Option<Outcome<P::Stream>> {
                 (id, "invitations") => workspaces::invite(visit, id).await,
                 (id, "invitations/withdraw") => workspaces::withdraw(visit, id).await,
                 (id, "grants") => workspaces::grant(visit, id).await,
+                (id, "media/delete") => media::delete(visit, id).await,
                 _ => return None,
             },
             (_, Some(token)) => invitations::answer(visit, token).await,

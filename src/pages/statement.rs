@@ -40,6 +40,8 @@ const DEEDS: &[(&str, &str)] = &[
     ("workflow.published", "Published a workflow"),
     ("workflow.archived", "Archived a workflow"),
     ("workflow.restored", "Restored a workflow"),
+    ("media.uploaded", "Uploaded a file"),
+    ("media.deleted", "Deleted a file"),
     ("token.issued", "Made a token"),
     ("token.revoked", "Revoked a token"),
     ("token.allowance_changed", "Changed what a token may spend"),
@@ -189,7 +191,7 @@ pub fn line(entry: Entry) -> Line {
     }
 }
 
-fn who(actor: &str, label: Option<String>) -> String {
+pub(super) fn who(actor: &str, label: Option<String>) -> String {
     match (label, actor) {
         (Some(label), _) => label,
         (None, "operator") => "The operator".into(),

@@ -9,6 +9,7 @@ use crate::html::workspaces as view;
 use crate::html::{self, Section};
 use crate::http::Response;
 use crate::id::{self, InvitationId, PersonId, WorkspaceId};
+use crate::media::size_in_words;
 use crate::oauth::account::{self, Account, Invitation};
 use crate::platform::{Level, Platform};
 use crate::sign_in::arrive;
@@ -103,6 +104,7 @@ pub async fn show<P: Platform>(visit: &Visit<'_, P>, id: &str) -> Outcome<P::Str
             .map(statement::line)
             .collect(),
         confirm_above: summary.confirm_above,
+        stored: size_in_words(summary.stored_bytes),
         members: members.into_iter().map(|member| shown(member, &person)).collect(),
         invitations: invited.into_iter().map(|invited| open(visit, &id, invited)).collect(),
     };

@@ -6,7 +6,6 @@ use super::state::{Item, ItemStage, KEEP_SECONDS, Record, Stage};
 use super::steps::{self, Begin, Verdict};
 use super::{store, view};
 use crate::error::{Code, Refusal};
-use crate::id::{RunId, WorkspaceId};
 use crate::media::picture;
 use crate::media::sheet::{self, SHEET_MAX_TILES};
 use crate::media::sniff::MediaType;
@@ -222,12 +221,8 @@ async fn put_sheet<P: Platform>(platform: &P, record: &Record, is_complete: bool
     }
     let sheet =
         sheet::contact_sheet(&tiles).map_err(|error| Unavailable(format!("contact sheet: {error}")))?;
-    let key = sheet_key(workspace, &record.job.run_id);
+    let key = media::sheet_key(workspace, record.job.run_id.as_str());
     platform.put_object(&key, MediaType::Jpeg.mime(), sheet).await
-}
-
-pub fn sheet_key(workspace: &WorkspaceId, run_id: &RunId) -> String {
-    format!("w/{workspace}/{run_id}.sheet.jpg")
 }
 
 /// Settles what is unsettled, tells who watches, and finally forgets a run nobody can need any more.

@@ -8,7 +8,7 @@ use crate::id::WorkspaceId;
 use crate::media::size_in_words;
 use crate::models::Modality;
 use crate::platform::{Platform, Unavailable};
-use crate::runs::{View, drive};
+use crate::runs::View;
 use crate::workspace::media::{self, Asset};
 use serde::Serialize;
 
@@ -130,7 +130,7 @@ pub async fn sheet<P: Platform>(
     if !context.pictures || view.ended_at.is_none() || view.assets.is_empty() {
         return Ok(None);
     }
-    let key = drive::sheet_key(&view.workspace_id, &view.run_id);
+    let key = media::sheet_key(&view.workspace_id, view.run_id.as_str());
     let sheet = context.platform.read_object(&key).await?;
     Ok(sheet.map(|sheet| Content::Image { data: crypto::base64(&sheet), mime_type: "image/jpeg" }))
 }

@@ -101,6 +101,11 @@ pub fn poster_key(workspace: &WorkspaceId, asset_id: &AssetId) -> String {
     key(workspace, asset_id, POSTER_EXTENSION)
 }
 
+/// The numbered preview of what a run made.
+pub fn sheet_key(workspace: &WorkspaceId, run_id: &str) -> String {
+    format!("w/{workspace}/{run_id}.sheet.jpg")
+}
+
 pub fn create_tables(sql: &impl Sql) -> Result<(), SqlError> {
     sql.query(
         "CREATE TABLE IF NOT EXISTS assets (

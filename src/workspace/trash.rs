@@ -89,7 +89,9 @@ pub fn delete_asset(
         return Ok(refuse(refusal.next("Ask an owner of the workspace to delete it.")));
     }
     media::remove(sql, asset_id)?;
-    for key in keys_of(workspace, &asset) {
+    // The preview of the run would still show it; a run can be read without one.
+    let sheet = asset.run_id.as_deref().map(|run_id| media::sheet_key(workspace, run_id));
+    for key in keys_of(workspace, &asset).into_iter().chain(sheet) {
         throw(sql, now, &key)?;
     }
     bury(sql, now, asset_id)?;

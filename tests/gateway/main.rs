@@ -5,6 +5,7 @@ mod audit;
 mod confirm;
 mod history;
 mod journey;
+mod media;
 mod money;
 mod oauth;
 mod outside;

@@ -2,6 +2,7 @@
 //! `ATELIER_PAGES=folder cargo test --test pages` also writes them there, with the stylesheet, to be looked at.
 //! Not for: what the pages are filled with in earnest (`tests/gateway`).
 
+mod files;
 mod history;
 mod samples;
 

@@ -1,5 +1,6 @@
 //! Views filled with what real people, and people who mean harm, would put into them.
 
+use crate::files;
 use crate::history;
 use atelier::html::account::{self, Account, App};
 use atelier::html::allowance::Typed;
@@ -7,6 +8,7 @@ use atelier::html::check::{self, Check, CheckRow, CheckState};
 use atelier::html::consent::{self, Consent, WorkspaceChoice};
 use atelier::html::home::{self, Home};
 use atelier::html::invitation::{self, Invitation, Visitor};
+use atelier::html::media;
 use atelier::html::parts::Named;
 use atelier::html::problem::{self, Link, Problem};
 use atelier::html::scopes::{self, ScopeChoice};
@@ -81,6 +83,8 @@ pub fn all() -> Vec<(&'static str, String)> {
             statement::statement(&Statement { lines: Vec::new(), older: None, ..history::one_statement() }),
         ),
         ("activity", statement::activity(&history::one_activity())),
+        ("media", media::media(&files::some())),
+        ("media-empty", media::media(&files::none())),
         ("check", check::check(&checked())),
         ("problem", problem::problem(&expired())),
     ];
@@ -138,6 +142,7 @@ pub fn hostile() -> Vec<(&'static str, String)> {
         ("hostile-workspace", workspaces::workspace(&workspace)),
         ("hostile-statement", statement::statement(&history::hostile_statement())),
         ("hostile-activity", statement::activity(&history::hostile_activity())),
+        ("hostile-media", media::media(&files::hostile())),
         ("hostile-invitation", invitation::invitation(&invitation)),
         ("hostile-problem", problem::problem(&problem)),
         ("hostile-home", home::home(&home)),
@@ -392,6 +397,7 @@ fn one_workspace(role: Role) -> Workspace {
         can_grant: role == Role::Owner,
         grant_key: s("0195f3c2-7a41-7b60-9f0e-2f4b8f8a1c12"),
         latest: history::lines().split_off(5),
+        stored: s("1.2 GB"),
         confirm_above: (role == Role::Owner).then_some(Units::thousandths(12_500)),
         members: vec![
             member("ada.lovelace@example.com", role, true),
