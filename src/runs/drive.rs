@@ -6,7 +6,7 @@ use super::state::{Item, ItemStage, KEEP_SECONDS, Record, Stage};
 use super::steps::{self, Begin, Verdict};
 use super::{store, view};
 use crate::error::{Code, Refusal};
-use crate::media::picture;
+use crate::media::picture::{self, POSTER_SIDE};
 use crate::media::sheet::{self, SHEET_MAX_TILES};
 use crate::media::sniff::MediaType;
 use crate::platform::{Level, Platform, Storage, Unavailable};

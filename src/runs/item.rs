@@ -5,7 +5,7 @@ use super::state::{Item, ItemStage, Record};
 use super::{steps, store};
 use crate::error::{Code, Refusal};
 use crate::id::{AssetId, RunId};
-use crate::media::picture;
+use crate::media::picture::{self, POSTER_SIDE};
 use crate::media::sniff::MediaType;
 use crate::models::{Generation, Modality};
 use crate::platform::{Platform, Storage, Unavailable};
