@@ -67,6 +67,7 @@
     clippy::await_holding_refcell_ref
 )]
 
+pub mod api_path;
 pub mod crypto;
 pub mod error;
 pub mod http;

@@ -17,14 +17,13 @@ use crate::http::{Payload, Request, Response, percent_decode};
 use crate::id::AssetId;
 use crate::origin;
 use crate::platform::{Level, Platform, Unavailable};
-use crate::time::Timestamp;
 use crate::uploads::receive::{self, Incoming, Received};
 use crate::uploads::{self, Command, View, Word, parts, token};
 use crate::workspace::{Asset, media};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-pub const PREFIX: &str = "/api/v1/media/uploads/";
+pub use crate::api_path::UPLOADS as PREFIX;
 /// Missing parts told at once; a 5 GiB file has 160.
 const MAX_MISSING: usize = 1000;
 const METHODS: &str = "GET, HEAD, PUT, POST, DELETE, OPTIONS";
@@ -331,14 +330,4 @@ impl<P: Platform> Asked<'_, P> {
 
 fn json_body<S>(status: u16, body: &impl Serialize) -> Response<S> {
     Response::json(status, serde_json::to_string(body).unwrap_or_default())
-}
-
-/// Address of an upload, for whoever may send it.
-pub fn url<P: Platform>(platform: &P, origin: &str, asset_id: &AssetId) -> String {
-    format!("{origin}{PREFIX}{}", token::make(platform, asset_id))
-}
-
-/// From the one place that decides how long a presigned URL works.
-pub fn expires(now: Timestamp, seconds: u32) -> Timestamp {
-    now.plus_seconds(i64::from(seconds))
 }
