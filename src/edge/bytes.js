@@ -129,7 +129,7 @@ export function putPart(bucket, key, upload, number, millis, stream) {
 
 export async function endParts(bucket, key, upload, numbers, etags) {
   try {
-    const parts = numbers.map((partNumber, index) => ({ partNumber, etag: etags[index] }));
+    const parts = etags.map((etag, index) => ({ partNumber: numbers[index], etag }));
     await bucket.resumeMultipartUpload(key, upload).complete(parts);
     return {};
   } catch (fault) {

@@ -7,7 +7,7 @@ use super::upload::{Command, Reply, Upload, change, rewind, view};
 use super::{claim, finish, gone, intent, limits, store};
 use crate::error::{Code, Refusal};
 use crate::id::AssetId;
-use crate::platform::{Platform, PutFault, Storage, Unavailable};
+use crate::platform::{Level, Platform, PutFault, Storage, Unavailable};
 use serde_json::json;
 
 /// The longest that parts may go on coming.
@@ -190,21 +190,22 @@ pub async fn complete<P: Platform, S: Storage>(
     let ended = platform.end_parts(&finish::key(&record.intent, media), multipart, &parts).await;
     // If it failed because it was done before, the object is there.
     finish::take(platform, storage, Some(media)).await?;
-    if ended.is_ok() {
+    let reply = answer(platform, storage)?;
+    let Err(fault) = ended else {
         change(storage, |record| record.multipart = None)?;
+        return Ok(reply);
+    };
+    if matches!(reply, Reply::View(_)) {
+        return Ok(reply);
     }
-    match (answer(platform, storage)?, ended) {
-        (Reply::View(view), Err(fault)) if view.asset.is_none() => {
-            // A part is not what was acknowledged: nobody can tell which, so all come again.
-            platform.abort_parts(&finish::key(&record.intent, media), multipart).await?;
-            storage.transact(store::forget_pieces)?;
-            change(storage, |record| record.multipart = None)?;
-            let message = "Object storage could not put the parts together; they have to be sent again.";
-            let refusal = Refusal::new(Code::IncompleteUpload, message);
-            Ok(refusal.details(json!({ "reason": format!("{fault:?}") })).into())
-        }
-        (reply, _) => Ok(reply),
-    }
+    // A part is not what was acknowledged: nobody can tell which, so all come again.
+    let fields = json!({ "asset_id": record.intent.asset_id, "reason": format!("{fault:?}") });
+    platform.log(Level::Warn, "upload.not_put_together", fields);
+    platform.abort_parts(&finish::key(&record.intent, media), multipart).await?;
+    storage.transact(store::forget_pieces)?;
+    change(storage, |record| record.multipart = None)?;
+    let message = "Object storage could not put the parts together; they have to be sent again.";
+    Ok(Refusal::new(Code::IncompleteUpload, message).into())
 }
 
 fn missing(
