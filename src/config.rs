@@ -35,6 +35,11 @@ const STORAGE_QUOTA_GIGABYTES: f64 = 100.0;
 /// More than any account stores, and exact as a JSON number of bytes (2^53).
 const MAX_QUOTA_GIGABYTES: f64 = 1_000_000.0;
 
+/// A person looks for the file, a model runs the command: 15 minutes (seed 002).
+const UPLOAD_URL_SECONDS: u32 = 15 * 60;
+/// Whoever holds the URL may use it: a day at most.
+const MAX_UPLOAD_URL_SECONDS: u32 = 24 * 3600;
+
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Signs session ids, cursors, tokens' checksums and asset URLs. Without it nothing but the health and
@@ -62,6 +67,8 @@ pub struct Config {
     pub rate_limit_oauth: u32,
     /// What the files of one workspace may take up; None: any amount.
     pub storage_quota_bytes: Option<u64>,
+    /// How long a presigned upload URL works.
+    pub upload_url_seconds: u32,
     /// OAuth clients that the operator registered by hand.
     pub clients: Vec<ConfiguredClient>,
 }
@@ -200,6 +207,11 @@ pub const SETTINGS: &[(&str, bool, &str)] = &[
         false,
         "Optional. Gigabytes that the files of one workspace may take up, such as `250` or `0.5`; 100 if unset, `0` for any amount. An upload beyond it is refused; what is generated is always kept and counts.",
     ),
+    (
+        "UPLOAD_URL_SECONDS",
+        false,
+        "Optional. Seconds for which a presigned upload URL works; 900 if unset, 86400 at most.",
+    ),
 ];
 
 impl Config {
@@ -250,6 +262,7 @@ impl Config {
             rate_limit_personal: requests(&given, "RATE_LIMIT_PERSONAL", REQUESTS_PERSONAL)?,
             rate_limit_oauth: requests(&given, "RATE_LIMIT_OAUTH", REQUESTS_OAUTH)?,
             storage_quota_bytes: gigabytes(&given, "STORAGE_QUOTA_GIGABYTES", STORAGE_QUOTA_GIGABYTES)?,
+            upload_url_seconds: seconds(&given, "UPLOAD_URL_SECONDS", UPLOAD_URL_SECONDS)?,
             clients,
         })
     }
@@ -291,6 +304,15 @@ fn oidc(given: &Given) -> Result<Option<Oidc>, String> {
         }
         (None, Some(_)) => Err("OIDC_CLIENT_ID is set but OIDC_ISSUER is not.".into()),
     }
+}
+
+fn seconds(given: &Given, name: &str, default: u32) -> Result<u32, String> {
+    given(name).map_or(Ok(default), |text| {
+        let read = text.parse().ok().filter(|seconds| (1..=MAX_UPLOAD_URL_SECONDS).contains(seconds));
+        read.ok_or_else(|| {
+            format!("{name} must be a whole number of seconds from 1 to {MAX_UPLOAD_URL_SECONDS}, not `{text}`.")
+        })
+    })
 }
 
 fn requests(given: &Given, name: &str, default: u32) -> Result<u32, String> {

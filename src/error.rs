@@ -54,6 +54,13 @@ codes! {
     Declined = "DECLINED", 409, false, "Ask the person what to change; do not repeat the call unchanged.";
     FileNotFound = "FILE_NOT_FOUND", 404, false, "Use an asset_id of this workspace, from list_media or get_forge_run.";
     StorageFull = "STORAGE_FULL", 507, false, "Delete files that are no longer needed on the workspace's media page, or ask an owner to.";
+    UploadFailed = "UPLOAD_FAILED", 400, false, "Correct what the message names and upload it again.";
+    UploadConflict = "UPLOAD_CONFLICT", 409, false, "Ask for a new upload URL for a different file.";
+    FileNotReady = "FILE_NOT_READY", 409, true, "Wait for get_upload_status to say stored.";
+    SessionNotFound = "SESSION_NOT_FOUND", 404, false, "Use the id or URL of an upload of yours, or begin a new one.";
+    SessionExpired = "SESSION_EXPIRED", 410, false, "Begin a new upload.";
+    IncompleteUpload = "INCOMPLETE_UPLOAD", 409, true, "Send what is missing and finish again.";
+    ChecksumMismatch = "CHECKSUM_MISMATCH", 400, true, "Send the file again; if that fails too, compute its SHA-256 again.";
     FileTooLarge = "FILE_TOO_LARGE", 413, false, "Use a smaller file.";
     ProviderFailed = "PROVIDER_FAILED", 502, true, "Run it again, or choose another model.";
     OutcomeUnknown = "OUTCOME_UNKNOWN", 502, false, "Nothing was charged; look at the provider before running it again.";

@@ -38,6 +38,14 @@ macro_rules! ids {
             pub fn as_str(&self) -> &str {
                 &self.0
             }
+
+            pub fn to_bytes(&self) -> [u8; 16] {
+                Uuid::try_parse(&self.0).unwrap_or_default().into_bytes()
+            }
+
+            pub fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(Uuid::from_bytes(bytes).hyphenated().to_string())
+            }
         }
 
         impl fmt::Display for $name {

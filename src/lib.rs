@@ -67,6 +67,7 @@
     clippy::await_holding_refcell_ref
 )]
 
+pub mod api_path;
 pub mod crypto;
 pub mod error;
 pub mod http;
@@ -92,6 +93,8 @@ pub mod sign_in;
 pub mod workspace;
 
 pub mod providers;
+
+pub mod uploads;
 
 pub mod workflows;
 

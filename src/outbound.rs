@@ -2,6 +2,7 @@
 //! Not for: sending (`platform::Platform::fetch`), or deciding whom to ask.
 
 use crate::http::Headers;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Enough for a client metadata document, a key set or a token answer, which are a few KiB.
@@ -89,7 +90,7 @@ impl fmt::Display for FetchFault {
 }
 
 /// Where a request may go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reach {
     Public,
     /// Also this machine, over plain HTTP: only for a gateway that itself runs on loopback.
@@ -179,6 +180,28 @@ pub fn check(url: &str, reach: Reach) -> Result<(), &'static str> {
         Some((host, "443")) => check_host(host),
         Some(_) => Err("the URL's port must be 443"),
     }
+}
+
+/// The address that a redirect's `Location` means (RFC 3986 section 5.2), without tidying its path: whoever serves it
+/// does that. Nothing is decided here; [`check`] says whether it may be asked. None: the base is none.
+pub fn resolve(base: &str, location: &str) -> Option<String> {
+    let location = location.trim();
+    let (scheme, rest) = base.split_once("://")?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let authority = rest.get(..end)?;
+    let path = rest.get(end..)?.split(['?', '#']).next().unwrap_or_default();
+    let has_scheme = location.split(['/', '?', '#']).next().is_some_and(|first| first.contains(':'));
+    Some(match location.as_bytes() {
+        _ if has_scheme => location.to_owned(),
+        [b'/', b'/', ..] => format!("{scheme}:{location}"),
+        [b'/', ..] => format!("{scheme}://{authority}{location}"),
+        [] | [b'#', ..] => return None,
+        [b'?', ..] => format!("{scheme}://{authority}{path}{location}"),
+        _ => {
+            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+            format!("{scheme}://{authority}{folder}/{location}")
+        }
+    })
 }
 
 const AN_ADDRESS: &str = "the URL must name a host, not an IP address";

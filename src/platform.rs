@@ -3,12 +3,13 @@
 //! Not for: decisions. Whatever can be decided without the world is decided above this line.
 
 use crate::config::Config;
+use crate::http::Headers;
 use crate::outbound::{FetchFault, Inbound, Outbound};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 use futures::stream::LocalBoxStream;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The platform could not do it now. The text is for the log, never for the caller.
@@ -43,6 +44,76 @@ pub struct ObjectHead {
     /// Quoted, as it goes into an `ETag` header.
     pub etag: String,
     pub content_type: String,
+    /// `Content-Disposition` as it was stored.
+    pub disposition: Option<String>,
+}
+
+/// An object that is about to be stored from a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewObject {
+    pub key: String,
+    pub content_type: String,
+    /// `Content-Disposition`, served with the object.
+    pub disposition: Option<String>,
+    /// Of exactly so many bytes; None: as many as come, at most `max_bytes`.
+    pub length: Option<u64>,
+    pub max_bytes: u64,
+    /// Lower-case hexadecimal; object storage refuses other bytes.
+    pub sha256: Option<String>,
+    /// From now until the last byte is stored.
+    pub millis: u32,
+}
+
+/// Why a stream did not become an object. Nothing of it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PutFault {
+    /// An object has this key already.
+    Exists,
+    ChecksumMismatch,
+    TooLarge,
+    TimedOut,
+    /// The sender went away, or sent less than it said. The text is for the log.
+    Cut(String),
+    /// Object storage said no. The text is for the log.
+    Unavailable(String),
+}
+
+impl From<Unavailable> for PutFault {
+    fn from(reason: Unavailable) -> Self {
+        PutFault::Unavailable(reason.0)
+    }
+}
+
+/// A part of an object that is being put together, as object storage acknowledged it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// From 1.
+    pub number: u32,
+    pub etag: String,
+}
+
+/// An answer of another server whose body has not been read.
+pub struct Opened<S> {
+    pub status: u16,
+    pub headers: Headers,
+    /// Of the body as it will be read; None: not known before.
+    pub length: Option<u64>,
+    pub body: Option<S>,
+}
+
+/// A page of what object storage holds, by key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    pub objects: Vec<Listed>,
+    /// Where the next page begins; None: there is none.
+    pub cursor: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    pub key: String,
+    pub size_bytes: u64,
+    pub stored_at: Timestamp,
 }
 
 /// What is bounded for each caller. All but the last may be asked for without a token; hosted clients such as
@@ -115,8 +186,45 @@ pub trait Platform: Clone + 'static {
     /// The whole object in memory; the caller has bounded its size by [`Platform::head_object`] or by having written it.
     async fn read_object(&self, key: &str) -> Result<Option<Vec<u8>>, Unavailable>;
     async fn put_object(&self, key: &str, content_type: &str, bytes: Vec<u8>) -> Result<(), Unavailable>;
-    /// At most 1000 of them; one that is not there is no fault.
+    /// Like `put_object`, with everything that is said of it; replaces what is there.
+    async fn put_bytes(&self, object: &NewObject, bytes: Vec<u8>) -> Result<(), Unavailable>;
+    /// The bytes of this range; the caller has bounded it. Fewer where the object ends before.
+    async fn read_range(&self, key: &str, range: ByteRange) -> Result<Option<Vec<u8>>, Unavailable>;
+    /// Those that do not exist are no fault.
     async fn delete_objects(&self, keys: &[String]) -> Result<(), Unavailable>;
+    /// At most `limit` (up to 1000) whose key begins with `prefix`, in the order of their keys.
+    async fn list_objects(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Listing, Unavailable>;
+
+    /// The first `bytes` of a stream (fewer only where it ends before), and the stream from its beginning.
+    async fn peek(
+        &self,
+        stream: Self::Stream,
+        length: Option<u64>,
+        bytes: usize,
+    ) -> Result<(Vec<u8>, Self::Stream), PutFault>;
+    /// Stores a stream under a key that has no object yet: all of it or nothing.
+    async fn put_stream(&self, object: &NewObject, stream: Self::Stream) -> Result<ObjectHead, PutFault>;
+    /// SHA-256 of a stream, in lower-case hexadecimal.
+    async fn digest_stream(&self, stream: Self::Stream, millis: u32) -> Result<String, PutFault>;
+
+    /// Begins an object that comes in parts: what names it from then on.
+    async fn begin_parts(&self, object: &NewObject) -> Result<String, Unavailable>;
+    /// Parts may come in any order and again; all but the last have one size.
+    async fn put_part(
+        &self,
+        object: &NewObject,
+        upload: &str,
+        number: u32,
+        stream: Self::Stream,
+    ) -> Result<Part, PutFault>;
+    /// Makes the object out of its parts. Err(Exists) never; Err(Cut): a part is not the one that was named.
+    async fn end_parts(&self, key: &str, upload: &str, parts: &[Part]) -> Result<(), PutFault>;
+    async fn abort_parts(&self, key: &str, upload: &str) -> Result<(), Unavailable>;
 
     /// Sends a command to the Durable Object of kind `E` that has this name, and waits for its reply.
     async fn ask<E: Entity>(&self, name: &str, command: E::Command) -> Result<E::Reply, Unavailable>;
@@ -130,6 +238,8 @@ pub trait Platform: Clone + 'static {
     /// Asks another server. The caller has checked the URL with `outbound::check`. A redirect is not followed: it
     /// comes back as it is. Reads at most `max_bytes` of the body, and ends after `millis`, headers and body.
     async fn fetch(&self, request: Outbound) -> Result<Inbound, FetchFault>;
+    /// Like `fetch`, with the body left to be streamed; `millis` bounds the headers alone.
+    async fn open_url(&self, request: Outbound) -> Result<Opened<Self::Stream>, FetchFault>;
     /// Whether `key` has asked less than the budget allows in this window. Counted roughly, by each place the
     /// gateway runs in: for stopping abuse, never for what must be exact. True when it cannot be told.
     async fn within_budget(&self, budget: Budget, key: &str) -> bool;

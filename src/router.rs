@@ -13,13 +13,21 @@ use crate::pages;
 use crate::platform::Platform;
 use crate::sign_in;
 
-pub async fn handle<P: Platform>(platform: &P, request: &Request) -> Response<P::Stream> {
+/// `body`: the request's own stream, where the edge left it unread for us.
+pub async fn handle<P: Platform>(
+    platform: &P,
+    request: &Request,
+    body: Option<P::Stream>,
+) -> Response<P::Stream> {
     let request_id = id::uuid_v7(platform.now(), &platform.random());
     let request = origin::forwarded(platform.config(), request);
     let response = match request.path.as_str() {
         "/mcp" => Some(transport::serve(platform, &request, &request_id).await),
         path if path.starts_with("/oauth/") || path.contains("/.well-known/") => {
             authorization(platform, &request, &request_id).await
+        }
+        path if path.starts_with(api::uploads::PREFIX) => {
+            api::uploads::serve(platform, &request, body, &request_id).await
         }
         path if path.starts_with("/api/") || path.starts_with("/assets/") => {
             programs(platform, &request, &request_id).await

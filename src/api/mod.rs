@@ -10,5 +10,6 @@ pub mod media;
 pub mod operator;
 pub mod rest;
 pub mod runs;
+pub mod uploads;
 pub mod workflows;
 pub mod workspaces;

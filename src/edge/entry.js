@@ -24,6 +24,12 @@ function die(error) {
   inFlight.clear();
 }
 
+function died(error) {
+  die(error);
+  console.error(JSON.stringify({ level: "error", event: "instance.died", fields: { reason: String(error) } }));
+  return dead();
+}
+
 addEventListener("error", (event) => die(event.error));
 
 // Runs `call` so that the death of the instance ends it too.
@@ -99,10 +105,13 @@ const PAGE_HEADERS = [
 // Beside them, what is read everywhere when the operator trusts a proxy to have written it.
 const PROXY_HEADERS = ["cf-connecting-ip", "x-forwarded-host", "x-forwarded-proto"];
 
+// Beside them, what a file that is handed over says of itself.
+const UPLOAD_HEADERS = ["content-digest", "content-encoding", "content-length"];
+
 const joined = (...lists) => [...new Set(lists.flat())];
-const HEADERS_ELSEWHERE = joined(HEADERS, PAGE_HEADERS);
+const HEADERS_ELSEWHERE = joined(HEADERS, PAGE_HEADERS, UPLOAD_HEADERS);
 const PROXIED_HEADERS = joined(HEADERS, PROXY_HEADERS);
-const PROXIED_HEADERS_ELSEWHERE = joined(HEADERS, PAGE_HEADERS, PROXY_HEADERS);
+const PROXIED_HEADERS_ELSEWHERE = joined(HEADERS, PAGE_HEADERS, UPLOAD_HEADERS, PROXY_HEADERS);
 
 function namesFor(isMcp, env) {
   const trusts = typeof env.TRUSTED_PROXIES === "string" && env.TRUSTED_PROXIES !== "";
@@ -125,10 +134,29 @@ function headOf(request, names) {
 
 const reads = (method) => method === "POST" || method === "PUT" || method === "PATCH";
 
+const UPLOADS = "/api/v1/media/uploads/";
+
+// A file goes from the client to object storage as the runtime's own stream. What is under way when the client leaves
+// still has to say so, and take back what it stored.
+function upload(request, env, ctx) {
+  const head = headOf(request, namesFor(false, env));
+  const answer = guard(() => serve(head, undefined, env, request.body ?? undefined));
+  ctx.waitUntil(answer.catch(() => {}));
+  return answer;
+}
+
 export default {
   async fetch(request, env, ctx) {
     const url = request.url;
     const path = pathOf(url);
+    if (request.method === "PUT" && url.startsWith(UPLOADS, path)) {
+      try {
+        if (state.criticalError) new Gateway(ctx, env);
+        return await upload(request, env, ctx);
+      } catch (error) {
+        return died(error);
+      }
+    }
     const isMcp = url.startsWith("/mcp", path) && (url.length === path + 4 || url[path + 4] === "?");
     const maxBytes = isMcp || url.startsWith("/api/", path) ? MAX_MESSAGE_BYTES : MAX_FORM_BYTES;
     const body = reads(request.method) ? await readBody(request, maxBytes) : new Uint8Array();
@@ -138,9 +166,7 @@ export default {
       const answer = serve(headOf(request, namesFor(isMcp, env)), body, env);
       return guardEvents(answer instanceof Promise ? await guard(() => answer) : answer);
     } catch (error) {
-      die(error);
-      console.error(JSON.stringify({ level: "error", event: "instance.died", fields: { reason: String(error) } }));
-      return dead();
+      return died(error);
     }
   },
 };
@@ -173,3 +199,4 @@ export const WorkspaceObject = guarded(wasm.WorkspaceObject);
 export const RunObject = guarded(wasm.RunObject);
 export const SessionObject = guarded(wasm.SessionObject);
 export const ClientsObject = guarded(wasm.ClientsObject);
+export const UploadObject = guarded(wasm.UploadObject);

@@ -35,6 +35,29 @@ async function exchange(url, init, maxBytes) {
   return { status: response.status, head, body };
 }
 
+// What the gateway reads of an answer whose body goes on to object storage.
+const KEPT_HEADERS = ["content-disposition", "content-type", "location"];
+
+// Like fetchOutbound, with the body left as a stream. The time is for the headers; whoever reads the body bounds that.
+export async function openOutbound(method, url, head, millis) {
+  const abort = new AbortController();
+  const timer = setTimeout(() => abort.abort(), millis);
+  try {
+    const init = { method, headers: headersOf(head), redirect: "manual", cache: "no-store", signal: abort.signal };
+    const response = await fetch(url, init);
+    const { status, headers, body } = response;
+    const lines = KEPT_HEADERS.flatMap((name) => (headers.has(name) ? [`${name}: ${headers.get(name)}\n`] : []));
+    const length = headers.get("content-length");
+    // The length of what was compressed says nothing about what comes out.
+    const isPlain = length !== null && /^\d+$/.test(length) && !headers.has("content-encoding");
+    return { status, head: lines.join(""), length: isPlain ? Number(length) : -1, body: body ?? undefined };
+  } catch (fault) {
+    return { fault: abort.signal.aborted ? TIMED_OUT : String(fault) };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 export async function fetchOutbound(method, url, head, body, maxBytes, millis) {
   const abort = new AbortController();
   let timer;

@@ -2,7 +2,9 @@
 
 use crate::http::Headers;
 use crate::outbound::{FetchFault, Inbound, Outbound};
+use crate::platform::Opened;
 use wasm_bindgen::prelude::*;
+use web_sys::ReadableStream;
 
 #[wasm_bindgen(module = "/src/edge/fetch.js")]
 extern "C" {
@@ -19,6 +21,14 @@ extern "C" {
         millis: u32,
     ) -> Result<JsValue, JsValue>;
 
+    /// Never throws. The length is -1 where it is not known.
+    #[wasm_bindgen(js_name = openOutbound, catch)]
+    async fn open_outbound(method: &str, url: &str, head: &str, millis: u32) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, getter)]
+    fn length(this: &Outcome) -> f64;
+    #[wasm_bindgen(method, getter, js_name = body)]
+    fn stream(this: &Outcome) -> Option<ReadableStream>;
     #[wasm_bindgen(method, getter)]
     fn fault(this: &Outcome) -> Option<String>;
     #[wasm_bindgen(method, getter)]
@@ -29,9 +39,39 @@ extern "C" {
     fn body(this: &Outcome) -> Vec<u8>;
 }
 
+fn lines(headers: &[(&'static str, String)]) -> String {
+    headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect()
+}
+
+fn fault_of(reason: &str) -> FetchFault {
+    match reason {
+        "too large" => FetchFault::TooLarge,
+        "timed out" => FetchFault::TimedOut,
+        reason => FetchFault::Unreachable(reason.to_owned()),
+    }
+}
+
+pub async fn open(request: Outbound) -> Result<Opened<ReadableStream>, FetchFault> {
+    let Outbound { method, url, headers, millis, .. } = request;
+    let outcome: Outcome = open_outbound(method, &url, &lines(&headers), millis)
+        .await
+        .map_err(|fault| FetchFault::Unreachable(format!("{fault:?}")))?
+        .unchecked_into();
+    match outcome.fault() {
+        Some(reason) => Err(fault_of(&reason)),
+        None => Ok(Opened {
+            status: outcome.status(),
+            headers: Headers::from_lines(outcome.head()),
+            // Exact up to 2^53.
+            length: (outcome.length() >= 0.0).then(|| outcome.length() as u64),
+            body: outcome.stream(),
+        }),
+    }
+}
+
 pub async fn fetch(request: Outbound) -> Result<Inbound, FetchFault> {
     let Outbound { method, url, headers, body, max_bytes, millis } = request;
-    let head: String = headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
+    let head = lines(&headers);
     let outcome: Outcome = fetch_outbound(method, &url, &head, body.as_deref(), max_bytes, millis)
         .await
         .map_err(|fault| FetchFault::Unreachable(format!("{fault:?}")))?
@@ -43,8 +83,6 @@ pub async fn fetch(request: Outbound) -> Result<Inbound, FetchFault> {
             body: String::from_utf8(outcome.body())
                 .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
         }),
-        Some("too large") => Err(FetchFault::TooLarge),
-        Some("timed out") => Err(FetchFault::TimedOut),
-        Some(reason) => Err(FetchFault::Unreachable(reason.to_owned())),
+        Some(reason) => Err(fault_of(reason)),
     }
 }

@@ -5,6 +5,7 @@
 //! `Response` back: every further crossing between JavaScript and Wasm costs more than what it would carry.
 
 mod budget;
+mod bytes;
 mod fetch;
 mod listen;
 mod objects;
@@ -37,15 +38,16 @@ thread_local! {
 }
 
 /// Answers one request: a `Response` if nothing had to be waited for, else a promise of one. `head` is the
-/// method, the URL and the header lines; `body` is None when it was too large to be read.
+/// method, the URL and the header lines; `body` is None when it was too large to be read; `stream` is there instead
+/// where the body is a file.
 #[wasm_bindgen]
-pub fn serve(head: String, body: Option<Vec<u8>>, env: Env) -> JsValue {
+pub fn serve(head: String, body: Option<Vec<u8>>, env: Env, stream: Option<web_sys::ReadableStream>) -> JsValue {
     wake::run(async move {
         let Some(request) = request(head, body) else {
             return respond(400, "content-type: text/plain", b"Not a request.");
         };
         match config(&env) {
-            Ok(config) => reply(router::handle(&Workers::new(env, config), &request).await),
+            Ok(config) => reply(router::handle(&Workers::new(env, config), &request, stream).await),
             Err(problem) => reply(router::without_config(&request, &problem)),
         }
     })

@@ -10,6 +10,7 @@ use crate::runs::Run;
 use crate::session::Session;
 use crate::sql::SqlError;
 use crate::time::Timestamp;
+use crate::uploads::Upload;
 use crate::workspace::Workspace;
 use std::time::Duration;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -149,4 +150,5 @@ objects! {
     RunObject: Run,
     SessionObject: Session,
     ClientsObject: Clients,
+    UploadObject: Upload,
 }

@@ -1,10 +1,12 @@
 //! `Platform` on Workers bindings.
 
 use super::sleep::Sleep;
-use super::{budget, fetch, listen};
+use super::{budget, bytes, fetch, listen};
 use crate::config::Config;
 use crate::outbound::{FetchFault, Inbound, Outbound};
-use crate::platform::{Budget, ByteRange, Entity, Level, ObjectHead, Platform, Unavailable};
+use crate::platform::{
+    Budget, ByteRange, Entity, Level, Listing, NewObject, ObjectHead, Opened, Part, Platform, PutFault, Unavailable,
+};
 use crate::time::Timestamp;
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
@@ -43,6 +45,22 @@ impl Workers {
 
     fn bucket(&self) -> Result<Bucket, Unavailable> {
         self.env.bucket(MEDIA).map_err(unavailable)
+    }
+
+    async fn put(
+        &self,
+        key: &str,
+        content_type: &str,
+        disposition: Option<String>,
+        bytes: Vec<u8>,
+    ) -> Result<(), Unavailable> {
+        let metadata = HttpMetadata {
+            content_type: Some(content_type.to_owned()),
+            content_disposition: disposition,
+            ..HttpMetadata::default()
+        };
+        let put = self.bucket()?.put(key, bytes).http_metadata(metadata).execute().await;
+        put.map(|_| ()).map_err(unavailable)
     }
 
     fn object(&self, binding: &str, name: &str) -> Result<Stub, Unavailable> {
@@ -134,6 +152,7 @@ impl Platform for Workers {
                 .http_metadata()
                 .content_type
                 .unwrap_or_else(|| "application/octet-stream".into()),
+            disposition: object.http_metadata().content_disposition,
         }))
     }
 
@@ -167,19 +186,74 @@ impl Platform for Workers {
     }
 
     async fn put_object(&self, key: &str, content_type: &str, bytes: Vec<u8>) -> Result<(), Unavailable> {
-        let metadata =
-            HttpMetadata { content_type: Some(content_type.to_owned()), ..HttpMetadata::default() };
-        self.bucket()?
-            .put(key, bytes)
-            .http_metadata(metadata)
-            .execute()
-            .await
-            .map(|_| ())
-            .map_err(unavailable)
+        self.put(key, content_type, None, bytes).await
+    }
+
+    async fn put_bytes(&self, object: &NewObject, bytes: Vec<u8>) -> Result<(), Unavailable> {
+        self.put(&object.key, &object.content_type, object.disposition.clone(), bytes).await
+    }
+
+    async fn read_range(&self, key: &str, range: ByteRange) -> Result<Option<Vec<u8>>, Unavailable> {
+        let length = range.last.saturating_sub(range.first) + 1;
+        let bucket = self.bucket()?;
+        let get = bucket.get(key).range(Range::OffsetWithLength { offset: range.first, length });
+        let Some(object) = get.execute().await.map_err(unavailable)? else { return Ok(None) };
+        match object.body() {
+            Some(body) => body.bytes().await.map(Some).map_err(unavailable),
+            None => Ok(None),
+        }
     }
 
     async fn delete_objects(&self, keys: &[String]) -> Result<(), Unavailable> {
-        self.bucket()?.delete_multiple(keys.to_vec()).await.map_err(unavailable)
+        bytes::Bucket::of(&self.env, MEDIA)?.delete_objects(keys).await
+    }
+
+    async fn list_objects(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Listing, Unavailable> {
+        bytes::Bucket::of(&self.env, MEDIA)?.list(prefix, cursor, limit).await
+    }
+
+    async fn peek(
+        &self,
+        stream: ReadableStream,
+        length: Option<u64>,
+        bytes: usize,
+    ) -> Result<(Vec<u8>, ReadableStream), PutFault> {
+        bytes::peek(&stream, length, bytes).await
+    }
+
+    async fn put_stream(&self, object: &NewObject, stream: ReadableStream) -> Result<ObjectHead, PutFault> {
+        bytes::Bucket::of(&self.env, MEDIA)?.put(object, &stream).await
+    }
+
+    async fn digest_stream(&self, stream: ReadableStream, millis: u32) -> Result<String, PutFault> {
+        bytes::digest(&stream, millis).await
+    }
+
+    async fn begin_parts(&self, object: &NewObject) -> Result<String, Unavailable> {
+        bytes::Bucket::of(&self.env, MEDIA)?.begin_parts(object).await
+    }
+
+    async fn put_part(
+        &self,
+        object: &NewObject,
+        upload: &str,
+        number: u32,
+        stream: ReadableStream,
+    ) -> Result<Part, PutFault> {
+        bytes::Bucket::of(&self.env, MEDIA)?.put_part(object, upload, number, &stream).await
+    }
+
+    async fn end_parts(&self, key: &str, upload: &str, parts: &[Part]) -> Result<(), PutFault> {
+        bytes::Bucket::of(&self.env, MEDIA)?.end_parts(key, upload, parts).await
+    }
+
+    async fn abort_parts(&self, key: &str, upload: &str) -> Result<(), Unavailable> {
+        bytes::Bucket::of(&self.env, MEDIA)?.abort_parts(key, upload).await
     }
 
     async fn ask<E: Entity>(&self, name: &str, command: E::Command) -> Result<E::Reply, Unavailable> {
@@ -198,6 +272,10 @@ impl Platform for Workers {
 
     async fn fetch(&self, request: Outbound) -> Result<Inbound, FetchFault> {
         fetch::fetch(request).await
+    }
+
+    async fn open_url(&self, request: Outbound) -> Result<Opened<ReadableStream>, FetchFault> {
+        fetch::open(request).await
     }
 
     async fn within_budget(&self, budget: Budget, key: &str) -> bool {

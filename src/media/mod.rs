@@ -1,10 +1,14 @@
-//! Media files as bytes: naming them, reading and writing pictures, and the one
-//! preview a result carries. Not for producing content (see the providers) and
-//! not for storing it.
+//! Media files as bytes: naming and measuring them, reading and writing pictures,
+//! and the one preview a result carries. Not for producing content (see the
+//! providers) and not for storing it.
 
+mod guard;
 pub mod picture;
+pub mod probe;
 pub mod sheet;
+mod shrink;
 pub mod sniff;
+mod stranger;
 
 /// How large a file is, as people say it: `61 KB`, `1.2 GB`. Rounded up, so that nothing is said to have 0.
 pub fn size_in_words(bytes: u64) -> String {

@@ -15,17 +15,23 @@ use image::{
     RgbaImage,
 };
 
+use super::guard::{self, Claim};
+
+pub use super::shrink::thumbnail_of;
+
+/// Long side of the still that stands for a file in contact sheets and lists.
+pub const POSTER_SIDE: u32 = 384;
+
 /// Longest note kept, in bytes. Far below the 65,533 a JPEG comment can hold,
 /// so one limit serves all formats and a prompt cannot bloat its own picture.
 pub const NOTE_MAX_BYTES: usize = 4096;
 
-/// Working memory granted to a decoder per pixel, in bytes: 16-bit RGBA (8) plus
-/// the decoder's own buffer of the same size.
-const DECODE_BYTES_PER_PIXEL: u64 = 16;
-
 /// Working memory granted to a decoder for things that do not grow with the
-/// picture (colour profiles, Huffman tables), in bytes.
-const DECODE_FIXED_BYTES: u64 = 4 * 1024 * 1024;
+/// picture (colour profiles, Huffman tables), in bytes. What the pixels take follows from the size.
+const DECODE_FIXED_BYTES: u64 = 2 * 1024 * 1024;
+
+/// Working memory granted to a decoder per pixel of width, in bytes: two rows of 16-bit RGBA, twice.
+const DECODE_ROW_BYTES: u64 = 32;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -55,6 +61,12 @@ pub enum PictureError {
     CannotFit {
         max_bytes: usize,
     },
+    /// Few enough pixels, in a form that takes too much memory to decode.
+    TooCostly {
+        width: u32,
+        height: u32,
+        max_bytes: u64,
+    },
     Encoding(String),
 }
 
@@ -71,6 +83,10 @@ impl fmt::Display for PictureError {
             Self::TooManyTiles { given, max } => {
                 write!(out, "{given} pictures were given; a contact sheet holds at most {max}")
             }
+            Self::TooCostly { width, height, max_bytes } => write!(
+                out,
+                "the picture is {width} x {height} pixels in a form that takes more than {max_bytes} bytes to decode"
+            ),
             Self::CannotFit { max_bytes } => write!(out, "no preview fits into {max_bytes} bytes"),
             Self::Encoding(reason) => write!(out, "the picture could not be written: {reason}"),
         }
@@ -97,17 +113,19 @@ fn open(bytes: &[u8], limits: Limits) -> Result<impl ImageDecoder + '_, PictureE
     reader.into_decoder().map_err(damaged)
 }
 
-/// Limits for reading a header only: any stated size is fine, as nothing of
-/// that size is allocated, but the header itself stays bounded.
-fn header_limits() -> Limits {
+/// A decoder that may read what the claim says and no more.
+pub(super) fn start_decoding<'a>(claim: &Claim<'a>) -> Result<impl ImageDecoder + use<'a>, PictureError> {
+    let longest_side = claim.width.max(claim.height);
     let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(DECODE_FIXED_BYTES);
-    limits
+    limits.max_image_width = Some(longest_side);
+    limits.max_image_height = Some(longest_side);
+    limits.max_alloc = Some(u64::from(claim.width) * DECODE_ROW_BYTES + DECODE_FIXED_BYTES);
+    open(claim.file, limits)
 }
 
 /// Width and height as shown, that is after the camera orientation is applied.
 pub fn dimensions(bytes: &[u8]) -> Result<(u32, u32), PictureError> {
-    let mut decoder = open(bytes, header_limits())?;
+    let mut decoder = start_decoding(&guard::inspect(bytes)?)?;
     let (width, height) = decoder.dimensions();
     // A broken orientation tag is no reason to refuse a readable picture.
     Ok(match decoder.orientation().unwrap_or(Orientation::NoTransforms) {
@@ -122,7 +140,8 @@ pub fn dimensions(bytes: &[u8]) -> Result<(u32, u32), PictureError> {
 /// Decodes the first frame, upright. The stated size is checked before any
 /// pixel memory exists, so a small file cannot claim gigabytes.
 pub fn decode(bytes: &[u8], max_pixels: u64) -> Result<RgbaImage, PictureError> {
-    let (width, height) = dimensions(bytes)?;
+    let claim = guard::inspect(bytes)?;
+    let (width, height) = (claim.width, claim.height);
     let pixels = u64::from(width) * u64::from(height);
     if pixels > max_pixels {
         return Err(PictureError::TooLarge { width, height, max_pixels });
@@ -130,12 +149,7 @@ pub fn decode(bytes: &[u8], max_pixels: u64) -> Result<RgbaImage, PictureError> 
     if pixels == 0 {
         return Err(PictureError::Empty);
     }
-    let longest_side = width.max(height);
-    let mut limits = Limits::no_limits();
-    limits.max_image_width = Some(longest_side);
-    limits.max_image_height = Some(longest_side);
-    limits.max_alloc = Some(pixels.saturating_mul(DECODE_BYTES_PER_PIXEL).saturating_add(DECODE_FIXED_BYTES));
-    let mut decoder = open(bytes, limits)?;
+    let mut decoder = start_decoding(&claim)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut picture = DynamicImage::from_decoder(decoder).map_err(damaged)?;
     picture.apply_orientation(orientation);
@@ -296,14 +310,16 @@ pub fn escape_xml(text: &str) -> String {
 pub fn flatten(picture: &RgbaImage) -> RgbImage {
     let mut flat = RgbImage::new(picture.width(), picture.height());
     for (out, pixel) in flat.pixels_mut().zip(picture.pixels()) {
-        let [red, green, blue, alpha] = pixel.0;
-        let over_white = |channel: u8| {
-            let sum = u32::from(channel) * u32::from(alpha) + 255 * (255 - u32::from(alpha));
-            ((sum + 127) / 255) as u8
-        };
-        out.0 = [over_white(red), over_white(green), over_white(blue)];
+        out.0 = over_white(pixel.0);
     }
     flat
+}
+
+pub(super) fn over_white([red, green, blue, alpha]: [u8; 4]) -> [u8; 3] {
+    [red, green, blue].map(|channel| {
+        let sum = u32::from(channel) * u32::from(alpha) + 255 * (255 - u32::from(alpha));
+        ((sum + 127) / 255) as u8
+    })
 }
 
 /// Resamples with alpha taken into account: invisible pixels must not darken

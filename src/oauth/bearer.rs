@@ -18,6 +18,7 @@ use crate::id::{GrantId, PersonId, TokenId, WorkspaceId};
 use crate::origin;
 use crate::platform::{Platform, Unavailable};
 use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -41,15 +42,20 @@ impl Caller {
         }
     }
 
+    /// For what goes on after the request: [`is_live`] tells whether it still may.
+    pub fn credential(&self) -> &Credential {
+        &self.credential
+    }
+
     /// By a personal access token, not by an authorization.
     pub fn is_personal(&self) -> bool {
         matches!(self.credential, Credential::Personal { .. })
     }
 }
 
-/// What the `Account` object is asked about.
-#[derive(Clone, Debug, PartialEq)]
-enum Credential {
+/// What the `Account` object is asked about. Names the token, and is none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Credential {
     Personal { token_id: TokenId, hash: String },
     Granted(GrantId),
 }
@@ -170,6 +176,19 @@ pub async fn confirm<P: Platform>(platform: &P, caller: &Caller) -> Result<Grant
         CACHE.with_borrow_mut(|cache| cache.retain(|_, kept| kept.caller.credential != caller.credential));
     }
     outcome
+}
+
+/// Whether the token or authorization by which something was begun is still good.
+pub async fn is_live<P: Platform>(
+    platform: &P,
+    person: &PersonId,
+    credential: &Credential,
+) -> Result<bool, Unavailable> {
+    match ask(platform, person, credential).await {
+        Ok(_) => Ok(true),
+        Err(Denied::Unavailable(reason)) => Err(reason),
+        Err(_) => Ok(false),
+    }
 }
 
 async fn ask<P: Platform>(platform: &P, person: &PersonId, credential: &Credential) -> Result<Grant, Denied> {

@@ -1,12 +1,12 @@
 //! What a run does when its alarm rings: whatever is due, one recorded step after another, until it ends or has to
 //! wait. Killed anywhere, the next alarm goes on from the last recorded step.
 
-use super::item::{self, POSTER_SIDE};
+use super::item;
 use super::state::{Item, ItemStage, KEEP_SECONDS, Record, Stage};
 use super::steps::{self, Begin, Verdict};
 use super::{store, view};
 use crate::error::{Code, Refusal};
-use crate::media::picture;
+use crate::media::picture::{self, POSTER_SIDE};
 use crate::media::sheet::{self, SHEET_MAX_TILES};
 use crate::media::sniff::MediaType;
 use crate::platform::{Level, Platform, Storage, Unavailable};

@@ -5,7 +5,7 @@ use super::state::{Item, ItemStage, Record};
 use super::{steps, store};
 use crate::error::{Code, Refusal};
 use crate::id::{AssetId, RunId};
-use crate::media::picture;
+use crate::media::picture::{self, POSTER_SIDE};
 use crate::media::sniff::MediaType;
 use crate::models::{Generation, Modality};
 use crate::platform::{Platform, Storage, Unavailable};
@@ -14,8 +14,6 @@ use crate::workspace;
 use crate::workspace::media::{self, Asset, Origin};
 use std::borrow::Cow;
 
-/// Long side of the still that stands for an output in the contact sheet.
-pub const POSTER_SIDE: u32 = 384;
 /// A guidance file is decoded in the isolate's memory beside everything else in flight.
 const MAX_INPUT_BYTES: u64 = 16 * 1024 * 1024;
 /// And all of one item together: an isolate has 128 MB.

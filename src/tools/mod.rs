@@ -9,6 +9,7 @@ pub mod forge;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod schema;
 pub mod spend;
+pub mod uploads;
 pub mod workflows;
 pub mod workspaces;
 
@@ -102,6 +103,8 @@ pub trait Tool {
     const HINTS: Hints;
     /// Whether a token revoked a second ago must already be refused.
     const SPENDS: bool = false;
+    /// Arguments that a client which holds files fills with one (`_meta["openai/fileParams"]`).
+    const FILE_PARAMS: &'static [&'static str] = &[];
     type Input: DeserializeOwned + Described;
     type Output: Serialize + Described;
 
@@ -190,6 +193,15 @@ tools! {
     get_workflow_run::GetWorkflowRun,
     cancel_workflow_run::CancelWorkflowRun,
     list_media::ListMedia,
+    request_file_upload_url::RequestFileUploadUrl,
+    request_upload_url::RequestUploadUrl,
+    get_upload_status::GetUploadStatus,
+    upload_file::UploadFile,
+    upload_media_from_url::UploadMediaFromUrl,
+    upload_media::UploadMedia,
+    upload_media_init::UploadMediaInit,
+    upload_media_chunk::UploadMediaChunk,
+    upload_media_finalize::UploadMediaFinalize,
     create_workflow::CreateWorkflow,
     update_workflow::UpdateWorkflow,
 }

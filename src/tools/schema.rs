@@ -11,6 +11,12 @@ pub fn describe<T: Tool>() -> Value {
     // ChatGPT reads these from either place (developers.openai.com/apps-sdk/reference); no model sees them.
     let scopes: Vec<_> = T::SCOPES.iter().map(|scope| scope.as_str()).collect();
     let security = json!([{ "type": "oauth2", "scopes": scopes }]);
+    let mut meta = json!({ "securitySchemes": security });
+    if !T::FILE_PARAMS.is_empty()
+        && let Some(meta) = meta.as_object_mut()
+    {
+        meta.insert("openai/fileParams".into(), json!(T::FILE_PARAMS));
+    }
     json!({
         "name": T::NAME,
         "title": T::TITLE,
@@ -25,7 +31,7 @@ pub fn describe<T: Tool>() -> Value {
             "openWorldHint": T::HINTS.open_world,
         },
         "securitySchemes": security,
-        "_meta": { "securitySchemes": security },
+        "_meta": meta,
     })
 }
 

@@ -28,6 +28,7 @@ export const OURS = {
     ACCOUNT: "AccountObject",
     SESSION: "SessionObject",
     CLIENTS: "ClientsObject",
+    UPLOAD: "UploadObject",
   },
   kvNamespaces: ["KV"],
   r2Buckets: ["MEDIA"],

@@ -1,6 +1,7 @@
 //! A request as a test writes it and an answer as a test reads it.
 
 use super::memory::Memory;
+use super::storage::Stream;
 use atelier::http::{Body, Headers, Payload, Request, Response};
 use futures::StreamExt;
 use futures::stream::LocalBoxStream;
@@ -14,13 +15,15 @@ pub struct Ask {
     pub url: String,
     pub headers: Vec<(String, String)>,
     pub payload: Payload,
+    /// A body that is not read before the gateway asks for it.
+    pub stream: Option<Stream>,
 }
 
 impl Ask {
     /// `target` is a path, or a whole URL.
     pub fn new(method: &'static str, target: &str) -> Self {
         let url = if target.starts_with('/') { format!("{ORIGIN}{target}") } else { target.to_owned() };
-        Self { method, url, headers: Vec::new(), payload: Payload::Text(String::new()) }
+        Self { method, url, headers: Vec::new(), payload: Payload::Text(String::new()), stream: None }
     }
 
     pub fn get(target: &str) -> Self {
@@ -34,6 +37,12 @@ impl Ask {
     pub fn body(mut self, body: impl ToString) -> Self {
         self.payload = Payload::Text(body.to_string());
         self
+    }
+
+    /// PUT of a file, with its length.
+    pub fn put(target: &str, stream: Stream) -> Self {
+        let length = stream.bytes.len().to_string();
+        Self { stream: Some(stream), ..Self::new("PUT", target).with("content-length", &length) }
     }
 
     pub fn too_large(mut self) -> Self {
@@ -134,12 +143,13 @@ impl Memory {
         let lines: Vec<_> = ask.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
         let headers = Headers::from_lines(lines.join("\n"));
         let request = Request::new(ask.method, &ask.url, headers, ask.payload).expect("an absolute URL");
-        let Response { status, headers, body } = atelier::router::handle(self, &request).await;
+        let Response { status, headers, body } = atelier::router::handle(self, &request, ask.stream).await;
         let headers = headers.into_iter().map(|(name, value)| (name, value.into_owned())).collect();
         let (body, events) = match body {
             Body::Empty => (Vec::new(), None),
             Body::Text(text) => (text.into_bytes(), None),
-            Body::Bytes(bytes) | Body::Stream(bytes) => (bytes, None),
+            Body::Bytes(bytes) => (bytes, None),
+            Body::Stream(stream) => (stream.bytes, None),
             Body::Events(events) => (Vec::new(), Some(events)),
         };
         Answer { status, headers, body, events }

@@ -5,9 +5,13 @@
 use super::dice::Dice;
 use super::object::{Object, Owned};
 use super::schedule::Task;
+use super::storage::{File, Stream};
 use atelier::config::Config;
 use atelier::outbound::{self, FetchFault, Inbound, Outbound, Reach};
-use atelier::platform::{Budget, ByteRange, Entity, Level, ObjectHead, Platform, Storage, Unavailable};
+use atelier::platform::{
+    Budget, ByteRange, Entity, Level, Listing, NewObject, ObjectHead, Opened, Part, Platform, PutFault, Storage,
+    Unavailable,
+};
 use atelier::time::Timestamp;
 use futures::channel::{mpsc, oneshot};
 use futures::stream::LocalBoxStream;
@@ -33,10 +37,8 @@ pub enum Fault {
     Delay(u32),
 }
 
-struct File {
-    content_type: String,
-    bytes: Vec<u8>,
-}
+/// Content type and disposition, and the parts that have come.
+type Parts = ((String, Option<String>), BTreeMap<u32, Vec<u8>>);
 
 /// A server out there: what it answers to one request.
 type Server = Rc<dyn Fn(&Outbound) -> Result<Inbound, FetchFault>>;
@@ -60,7 +62,9 @@ pub struct State {
     pub shuffles: bool,
     faults: Vec<(&'static str, Fault)>,
     remembered: BTreeMap<String, (String, Timestamp)>,
-    files: BTreeMap<String, File>,
+    pub files: BTreeMap<String, File>,
+    /// Parts of objects that are not whole yet, by upload.
+    pub uploads: BTreeMap<String, Parts>,
     internet: BTreeMap<String, Server>,
     /// Requests by budget, key and window.
     asked: BTreeMap<(Budget, String, i64), u32>,
@@ -83,6 +87,7 @@ impl State {
             faults: Vec::new(),
             remembered: BTreeMap::new(),
             files: BTreeMap::new(),
+            uploads: BTreeMap::new(),
             internet: BTreeMap::new(),
             asked: BTreeMap::new(),
         }
@@ -207,7 +212,7 @@ fn wake<E: Entity>(
 }
 
 impl Platform for Memory {
-    type Stream = Vec<u8>;
+    type Stream = Stream;
 
     fn config(&self) -> &Config {
         &self.0.0
@@ -249,11 +254,7 @@ impl Platform for Memory {
 
     async fn head_object(&self, key: &str) -> Result<Option<ObjectHead>, Unavailable> {
         let is_lost = self.enter("head").await?;
-        let head = self.file(key, |file| ObjectHead {
-            size_bytes: file.bytes.len() as u64,
-            etag: format!("\"{}\"", &atelier::crypto::hex(&atelier::crypto::sha256(&file.bytes))[..16]),
-            content_type: file.content_type.clone(),
-        });
+        let head = self.file(key, File::head);
         self.leave(is_lost, head).await
     }
 
@@ -261,7 +262,7 @@ impl Platform for Memory {
         &self,
         key: &str,
         range: Option<ByteRange>,
-    ) -> Result<Option<Vec<u8>>, Unavailable> {
+    ) -> Result<Option<Stream>, Unavailable> {
         let is_lost = self.enter("stream").await?;
         let bytes = self.file(key, |file| match range {
             None => file.bytes.clone(),
@@ -269,7 +270,7 @@ impl Platform for Memory {
                 [usize::try_from(range.first).unwrap()..=usize::try_from(range.last).unwrap()]
                 .to_vec(),
         });
-        self.leave(is_lost, bytes).await
+        self.leave(is_lost, bytes.map(Stream::of)).await
     }
 
     async fn read_object(&self, key: &str) -> Result<Option<Vec<u8>>, Unavailable> {
@@ -281,15 +282,99 @@ impl Platform for Memory {
     async fn put_object(&self, key: &str, content_type: &str, bytes: Vec<u8>) -> Result<(), Unavailable> {
         let is_lost = self.enter("put").await?;
         self.state(|state| {
-            state.files.insert(key.to_owned(), File { content_type: content_type.to_owned(), bytes })
+            let file = File { content_type: content_type.to_owned(), disposition: None, bytes, stored_at: state.now };
+            state.files.insert(key.to_owned(), file);
         });
         self.leave(is_lost, ()).await
     }
 
+    async fn put_bytes(&self, object: &NewObject, bytes: Vec<u8>) -> Result<(), Unavailable> {
+        let is_lost = self.enter("put").await?;
+        self.state(|state| {
+            let NewObject { content_type, disposition, .. } = object.clone();
+            let file = File { content_type, disposition, bytes, stored_at: state.now };
+            state.files.insert(object.key.clone(), file);
+        });
+        self.leave(is_lost, ()).await
+    }
+
+    async fn read_range(&self, key: &str, range: ByteRange) -> Result<Option<Vec<u8>>, Unavailable> {
+        let is_lost = self.enter("read").await?;
+        let place = |at: u64, bytes: &[u8]| usize::try_from(at).unwrap().min(bytes.len());
+        let bytes = self.file(key, |file| {
+            file.bytes[place(range.first, &file.bytes)..place(range.last + 1, &file.bytes)].to_vec()
+        });
+        self.leave(is_lost, bytes).await
+    }
+
     async fn delete_objects(&self, keys: &[String]) -> Result<(), Unavailable> {
-        assert!(keys.len() <= 1000, "the platform takes no more at once");
         let is_lost = self.enter("delete").await?;
-        self.state(|state| keys.iter().for_each(|key| _ = state.files.remove(key)));
+        self.state(|state| keys.iter().for_each(|key| drop(state.files.remove(key))));
+        self.leave(is_lost, ()).await
+    }
+
+    async fn list_objects(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Listing, Unavailable> {
+        let is_lost = self.enter("list").await?;
+        self.leave(is_lost, self.listing(prefix, cursor, limit)).await
+    }
+
+    async fn peek(
+        &self,
+        stream: Stream,
+        _: Option<u64>,
+        bytes: usize,
+    ) -> Result<(Vec<u8>, Stream), PutFault> {
+        self.enter("peek").await?;
+        let head = stream.bytes[..bytes.min(stream.bytes.len())].to_vec();
+        if stream.is_cut && head.len() < bytes {
+            return Err(PutFault::Cut("the sender is gone".into()));
+        }
+        Ok((head, stream))
+    }
+
+    async fn put_stream(&self, object: &NewObject, stream: Stream) -> Result<ObjectHead, PutFault> {
+        let is_lost = self.enter("put_stream").await?;
+        let head = self.store(object, stream).await?;
+        Ok(self.leave(is_lost, head).await?)
+    }
+
+    async fn digest_stream(&self, stream: Stream, millis: u32) -> Result<String, PutFault> {
+        self.enter("digest").await?;
+        let bytes = self.drain(stream, millis).await?;
+        Ok(atelier::crypto::hex(&atelier::crypto::sha256(&bytes)))
+    }
+
+    async fn begin_parts(&self, object: &NewObject) -> Result<String, Unavailable> {
+        let is_lost = self.enter("begin_parts").await?;
+        self.leave(is_lost, self.begin(object)).await
+    }
+
+    async fn put_part(
+        &self,
+        object: &NewObject,
+        upload: &str,
+        number: u32,
+        stream: Stream,
+    ) -> Result<Part, PutFault> {
+        let is_lost = self.enter("put_part").await?;
+        let part = self.store_part(object, upload, number, stream).await?;
+        Ok(self.leave(is_lost, part).await?)
+    }
+
+    async fn end_parts(&self, key: &str, upload: &str, parts: &[Part]) -> Result<(), PutFault> {
+        let is_lost = self.enter("end_parts").await?;
+        self.end(key, upload, parts)?;
+        Ok(self.leave(is_lost, ()).await?)
+    }
+
+    async fn abort_parts(&self, _: &str, upload: &str) -> Result<(), Unavailable> {
+        let is_lost = self.enter("abort_parts").await?;
+        self.state(|state| state.uploads.remove(upload));
         self.leave(is_lost, ()).await
     }
 
@@ -339,6 +424,22 @@ impl Platform for Memory {
         let server = server.ok_or_else(|| FetchFault::Unreachable(format!("nothing is served at {url}")))?;
         let answer = self.leave(is_lost, server(&request)).await.map_err(unreachable)??;
         if answer.body.len() > request.max_bytes { Err(FetchFault::TooLarge) } else { Ok(answer) }
+    }
+
+    async fn open_url(&self, request: Outbound) -> Result<Opened<Stream>, FetchFault> {
+        let answer = self.fetch(request.limit(usize::MAX, 10_000)).await?;
+        let Inbound { status, headers, body } = answer;
+        // `x-` fields are what a test says of the body, not of the answer.
+        let said = |name: &str| headers.get(name).and_then(|value| value.parse::<usize>().ok());
+        let mut stream = Stream::of(crate::support::storage::unpack(&body));
+        if let Some(bytes) = said("x-cut-after") {
+            stream = stream.cut_after(bytes);
+        }
+        if let Some(millis) = said("x-takes") {
+            stream = stream.slowly(u32::try_from(millis).unwrap());
+        }
+        let length = said("content-length").map(|length| length as u64);
+        Ok(Opened { status, length, headers, body: Some(stream) })
     }
 
     async fn within_budget(&self, budget: Budget, key: &str) -> bool {

@@ -9,6 +9,7 @@ pub mod memory;
 pub mod object;
 pub mod providers;
 pub mod schedule;
+pub mod storage;
 
 pub use browser::Browser;
 pub use client::Client;

@@ -1,0 +1,39 @@
+//! `get_upload_status`: what became of an upload that somebody else carries out: a shell, another server, a person in a browser.
+
+use super::get_forge_run::seconds_to_wait;
+use super::uploads::{self, UploadView, answer};
+use super::{Answer, Context, Fault, Hints, READS, Tool};
+use crate::oauth::Scope;
+use crate::platform::Platform;
+use serde::Deserialize;
+
+pub struct GetUploadStatus;
+
+#[derive(Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// The file_id, asset_intent_id, session_id or upload_id it began with.
+    pub upload_id: String,
+    /// Wait for the end at most so long: 0 to 45, default 20.
+    pub wait_seconds: Option<i64>,
+}
+
+impl Tool for GetUploadStatus {
+    const NAME: &'static str = "get_upload_status";
+    const TITLE: &'static str = "Get upload status";
+    const DESCRIPTION: &'static str =
+        "Returns the state of an upload (pending, receiving, stored, failed, expired) and, when stored, its file.";
+    const GROUP: &'static str = "files";
+    const SCOPES: &'static [Scope] = &[Scope::MediaRead];
+    const HINTS: Hints = READS;
+    type Input = Input;
+    type Output = UploadView;
+
+    async fn call<P: Platform>(context: &Context<'_, P>, input: Input) -> Result<Answer<UploadView>, Fault> {
+        let id = uploads::upload_id("upload_id", &input.upload_id)?;
+        let wait = seconds_to_wait(input.wait_seconds)?;
+        let view = uploads::find(context, &id, wait * 1000).await?;
+        Ok(answer(context, &view))
+    }
+}
