@@ -30,12 +30,12 @@ pub async fn get<P: Platform>(platform: &P, request: &Request, request_id: &str)
         Ok(expires_at) => expires_at,
         Err(LinkFault::Expired) => {
             let refusal = Refusal::new(Code::FileNotFound, "This link has expired.");
-            return refuse(410, refusal.next("Call get_forge_run for a new link."));
+            return refuse(410, refusal.next("Call list_media or get_forge_run for a new link."));
         }
         Err(LinkFault::Forged) => {
             let refusal =
                 Refusal::new(Code::Forbidden, "This link was not made by the gateway or was altered.");
-            return refuse(403, refusal.next("Copy the whole link, or call get_forge_run for a new one."));
+            return refuse(403, refusal.next("Copy the whole link, or call list_media for a new one."));
         }
     };
     let Some(key) = request.path.strip_prefix("/assets/").map(|rest| format!("w/{rest}")) else {

@@ -126,7 +126,7 @@ fn tile(file: &File, base: &str, view: &Media) -> Markup {
                 @if let Some(thumbnail) = &file.thumbnail {
                     img src=(thumbnail) alt=(parts::clean(&file.alt)) loading="lazy" decoding="async";
                 } @else {
-                    span.hint { "No preview" }
+                    span.hint { "No preview" span.unseen { " of " (parts::clean(&file.title)) } }
                 }
             }
             strong.row-name { (parts::name(&file.title)) }

@@ -14,14 +14,13 @@ mod stranger;
 pub fn size_in_words(bytes: u64) -> String {
     let tenths = |unit: u64| {
         let tenths = bytes.div_ceil(unit / 10);
-        if tenths >= 1000 || tenths % 10 == 0 {
+        if tenths >= 1000 || tenths.is_multiple_of(10) {
             tenths.div_ceil(10).to_string()
         } else {
             format!("{}.{}", tenths / 10, tenths % 10)
         }
     };
     match bytes {
-        0 => "0 KB".into(),
         ..999_001 => format!("{} KB", bytes.div_ceil(1000)),
         ..999_000_001 => format!("{} MB", tenths(1_000_000)),
         _ => format!("{} GB", tenths(1_000_000_000)),

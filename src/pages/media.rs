@@ -142,8 +142,9 @@ fn file<P: Platform>(visit: &Visit<'_, P>, seen: &Seen, asset: Asset) -> File {
             Role::Member => is_own,
             Role::Viewer => false,
         },
+        // The still is a link, which must have a name.
+        alt: if asset.alt.is_empty() { title.clone() } else { asset.alt },
         title,
-        alt: asset.alt,
     }
 }
 

@@ -29,7 +29,7 @@ impl Tool for GetWorkspace {
 
     async fn call<P: Platform>(context: &Context<'_, P>, input: Input) -> Result<Answer<WorkspaceView>, Fault> {
         let id = resolve(context, input.workspace_id.as_deref()).await?;
-        let view = WorkspaceView::of(&id, &summary(context, &id).await?);
+        let view = WorkspaceView::of(context.platform, &id, &summary(context, &id).await?);
         Ok(Answer::new(view.line(), view))
     }
 }

@@ -52,7 +52,7 @@ impl Tool for ListWorkspaces {
         ids.truncate(limit as usize);
         let mut items = Vec::with_capacity(ids.len());
         for id in &ids {
-            items.push(WorkspaceView::of(id, &summary(context, id).await?));
+            items.push(WorkspaceView::of(context.platform, id, &summary(context, id).await?));
         }
         let last = ids.last().filter(|_| more);
         let next_cursor = last.map(|id| page::cursor(context.platform, &list, id.as_str()));

@@ -3,6 +3,7 @@
 use super::{Context, Fault};
 use crate::error::{Code, Refusal};
 use crate::id::WorkspaceId;
+use crate::media::size_in_words;
 use crate::models::parameter::shorten;
 use crate::oauth::account::{self, Account};
 use crate::platform::Platform;
@@ -82,10 +83,15 @@ pub struct WorkspaceView {
     pub spent_creative_units: Units,
     pub running_runs: usize,
     pub max_concurrent_runs: u32,
+    /// Of all files.
+    pub stored_bytes: u64,
+    /// What they may come to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storage_quota_bytes: Option<u64>,
 }
 
 impl WorkspaceView {
-    pub fn of(id: &WorkspaceId, summary: &Summary) -> Self {
+    pub fn of<P: Platform>(platform: &P, id: &WorkspaceId, summary: &Summary) -> Self {
         Self {
             workspace_id: id.to_string(),
             name: summary.name.clone(),
@@ -95,12 +101,15 @@ impl WorkspaceView {
             spent_creative_units: summary.spent,
             running_runs: summary.running.len(),
             max_concurrent_runs: MAX_CONCURRENT_RUNS,
+            stored_bytes: summary.stored_bytes,
+            storage_quota_bytes: platform.config().storage_quota_bytes,
         }
     }
 
     pub fn line(&self) -> String {
+        let quota = self.storage_quota_bytes.map(|quota| format!(" of {}", size_in_words(quota)));
         format!(
-            "{} ({}): {} Creative Units free, {} reserved, {} spent; {} of {} runs under way. workspace_id {}",
+            "{} ({}): {} Creative Units free, {} reserved, {} spent; {} of {} runs under way; {}{} of files. workspace_id {}",
             self.name,
             self.role.as_str(),
             self.balance_creative_units,
@@ -108,6 +117,8 @@ impl WorkspaceView {
             self.spent_creative_units,
             self.running_runs,
             self.max_concurrent_runs,
+            size_in_words(self.stored_bytes),
+            quota.unwrap_or_default(),
             self.workspace_id,
         )
     }

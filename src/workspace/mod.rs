@@ -67,12 +67,15 @@ impl Entity for Workspace {
     ) -> Result<Reply, Unavailable> {
         let now = platform.now();
         let quota = platform.config().storage_quota_bytes;
-        if !trash::is_filled_by(&command) {
-            return Ok(storage.transact(|sql| apply(sql, now, quota, command))?);
+        let fills_trash = trash::is_filled_by(&command);
+        // An object that is no workspace is to stay empty.
+        if fills_trash && storage.transact(tables::find)? != Found::Nothing {
+            trash::expect(platform, storage).await?;
         }
-        trash::expect(platform, storage).await?;
         let reply = storage.transact(|sql| apply(sql, now, quota, command))?;
-        storage.set_alarm(now).await?;
+        if fills_trash && matches!(reply, Reply::Done) {
+            storage.set_alarm(now).await?;
+        }
         Ok(reply)
     }
 

@@ -118,7 +118,7 @@ fn a_link_opens_one_file_for_one_day() {
     let expired = memory.answer(Ask::get(&url));
     assert_eq!(
         (expired.status, &expired.json()["error"]["next"]),
-        (410, &json!("Call get_forge_run for a new link."))
+        (410, &json!("Call list_media or get_forge_run for a new link."))
     );
     let again = ada.run_to_end(&id)["structuredContent"]["assets"][0]["url"].as_str().unwrap().to_owned();
     assert_eq!(status(&again), 200);

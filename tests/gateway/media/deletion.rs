@@ -123,6 +123,20 @@ fn the_objects_go_wherever_it_is_killed() {
 }
 
 #[test]
+fn an_object_that_is_no_workspace_stays_empty() {
+    let library = Library::new();
+    let nowhere = "01920000-0000-7000-8000-000000000000";
+    let workspace = atelier::id::WorkspaceId::parse(nowhere).unwrap();
+    let asset_id = library.new_id();
+    let delete = Command::DeleteAsset { actor: actor("ada"), workspace: workspace.clone(), asset_id };
+    for command in [delete, Command::Trash { workspace, keys: Vec::new() }] {
+        let reply = library.memory.run(library.memory.ask::<Workspace>(nowhere, command)).unwrap();
+        assert!(matches!(reply, Reply::Refused(_)), "{reply:?}");
+        assert!(library.memory.object::<Workspace>(nowhere).is_empty());
+    }
+}
+
+#[test]
 fn a_storage_that_fails_is_asked_again() {
     for fault in [Fault::Refuse, Fault::LoseReply] {
         let library = Library::new();

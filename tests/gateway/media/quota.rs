@@ -3,9 +3,11 @@
 use super::{Library, QUARTER_HOUR, actor, person};
 use crate::support::Memory;
 use atelier::error::Code;
+use atelier::id::RunId;
 use atelier::platform::Platform;
+use atelier::units::Units;
 use atelier::workspace::media::Origin;
-use atelier::workspace::{Actor, Command, Reply, Role, Workspace, uploads};
+use atelier::workspace::{Actor, Command, Reply, Role, RunStatus, Settlement, Workspace, uploads};
 use serde_json::json;
 
 /// 10,000 bytes.
@@ -86,6 +88,21 @@ fn what_is_generated_counts_and_is_never_refused() {
     };
     let reply = free.run(free.ask::<Workspace>(library.id.as_str(), command(&free))).unwrap();
     assert!(matches!(reply, Reply::Done), "0 is any amount: {reply:?}");
+}
+
+/// A settlement that names a file twice, or one that is there, counts it once.
+#[test]
+fn a_file_counts_once_in_whatever_list_it_comes() {
+    let library = Library::new();
+    let asset = library.upload("ada", library.asset("a.png", 300));
+    let request =
+        json!({ "model_id": "offline-image", "prompt": "a fox offline:slow=60", "width": 64, "height": 64 });
+    let run_id = RunId::parse(&library.ada.start(&request)).unwrap();
+    let made = library.asset("b.png", 50);
+    let assets = vec![made.clone(), made, asset];
+    let settlement = Settlement { run_id, status: RunStatus::Complete, price: Units::ZERO, assets };
+    assert!(matches!(library.ask(Command::Settle(settlement)), Reply::Settled { .. }));
+    assert_eq!(library.stored(), 350);
 }
 
 #[test]
