@@ -176,6 +176,56 @@ fn claims_that_no_decoder_may_believe_are_refused_from_the_structure() {
     }
 }
 
+/// A lossless picture of 8 x 8 that asks for 65,536 sets of code tables, of 20 KB each, and brings this many.
+fn many_tables(sets: usize) -> Vec<u8> {
+    let mut bits: Vec<u8> = Vec::new();
+    let mut put = |value: u32, count: u32| bits.extend((0..count).map(|place| (value >> place & 1) as u8));
+    put(0x2f, 8);
+    put(7, 14);
+    put(7, 14);
+    put(0, 4);
+    put(0b000_0100, 7); // no transform, no cache, sets by blocks of 4 pixels; no cache among these
+    for value in [0xff, 0xff, 0, 0, 0] {
+        put(0b101 | value << 3, 11); // a code of one symbol
+    }
+    for _ in 0..sets * 5 {
+        // Code lengths 1 to 6 are said in 3 bits, 7 to 10 in 4.
+        put(10 << 1, 5);
+        for length in [0, 0, 0, 3, 3, 3, 3, 3, 0, 3, 4, 4, 4, 4] {
+            put(length, 3);
+        }
+        // Eleven symbols follow, of lengths 1, 2, … 10, 10.
+        put(0b1001 << 4 | 0b0011, 8);
+        for code in 0..6_u32 {
+            put(code.reverse_bits() >> 29, 3);
+        }
+        for code in [12_u32, 13, 14, 15, 15] {
+            put(code.reverse_bits() >> 28, 4);
+        }
+    }
+    let bytes: Vec<u8> =
+        bits.chunks(8).map(|byte| byte.iter().rev().fold(0, |sum, bit| sum << 1 | bit)).collect();
+    riff(&[(b"VP8L", bytes.len() as u32, &[&bytes[..], &[0]].concat()[..bytes.len().next_multiple_of(2)])])
+}
+
+#[test]
+fn code_tables_are_counted_before_they_are_made() {
+    let few = many_tables(2_000);
+    let (_, held) = meter::peak(|| image::load_from_memory(&few).is_ok());
+    println!("2,000 sets in {} bytes: {held} held by the decoder alone", few.len());
+    let (made, held, _) = shrink(&few);
+    assert!(matches!(made, Err(PictureError::Damaged(_))) && held < REFUSAL_BYTES, "{held} bytes, {made:?}");
+    let all = many_tables(65_536);
+    let (made, held, millis) = shrink(&all);
+    println!("65,536 sets in {} bytes: {held} held, {millis} ms", all.len());
+    assert!(
+        matches!(made, Err(PictureError::TooCostly { .. })) && held < REFUSAL_BYTES,
+        "{held} bytes, {made:?}"
+    );
+    let (read, held) = meter::peak(|| picture::decode(&all, MAX_PIXELS));
+    assert!(read.is_err() && held < REFUSAL_BYTES, "{held} bytes");
+}
+
 #[test]
 fn what_inflates_is_bounded() {
     let zeros = bodies(&black_png(), b"IDAT");

@@ -2,6 +2,7 @@
 //! memory it takes, and claims that the decoders of the `image` crate believe and should not.
 //! Not for pixels. A file that passes can still be damaged.
 
+use super::lossless;
 use super::picture::PictureError;
 use super::probe::still;
 use super::sniff::{MediaType, be32, sniff};
@@ -15,6 +16,9 @@ const JPEG_UNIT_PX: u64 = 32;
 /// Buffers that do not grow with the picture, in bytes: tables, and what a PNG may say in compressed chunks.
 const FIXED_BYTES: u64 = 4 * 1024 * 1024;
 
+/// Memory granted to a picture of any size, in bytes.
+const GRANTED_BYTES: u64 = 16 * 1024 * 1024;
+
 /// What a file says of itself.
 #[derive(Debug)]
 pub struct Claim<'a> {
@@ -25,6 +29,22 @@ pub struct Claim<'a> {
     pub decoding_bytes: u64,
     /// The file without what follows its end.
     pub file: &'a [u8],
+}
+
+impl Claim<'_> {
+    /// Whether a picture of at most so many pixels may take so much for each, with `beside` needed at the same time.
+    pub fn admit(&self, max_pixels: u64, pixel_bytes: u64, beside: u64) -> Result<(), PictureError> {
+        let (width, height) = (self.width, self.height);
+        let max_bytes = max_pixels.saturating_mul(pixel_bytes).saturating_add(GRANTED_BYTES);
+        match u64::from(width) * u64::from(height) {
+            0 => Err(PictureError::Empty),
+            pixels if pixels > max_pixels => Err(PictureError::TooLarge { width, height, max_pixels }),
+            _ if self.decoding_bytes.saturating_add(beside) > max_bytes => {
+                Err(PictureError::TooCostly { width, height, max_bytes })
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 fn damaged(reason: &str) -> PictureError {
@@ -123,10 +143,12 @@ fn inspect_webp(file: &[u8]) -> Result<Claim<'_>, PictureError> {
         return Err(damaged("the WebP has no readable header"));
     };
     let (mut is_animated, mut has_alpha, mut is_lossless) = (false, false, false);
+    let mut table_bytes = 0;
     for (kind, body, length) in still::webp_chunks(file) {
         if length > body.len() {
             return Err(damaged("a chunk of the WebP ends behind the file"));
         }
+        table_bytes = table_bytes.max(tables_of(&kind, body, (width, height))?);
         match &kind {
             b"VP8 " | b"VP8L" if frame_sides(&kind, body) != Some((width, height)) => {
                 return Err(damaged("the WebP's picture has another size than its canvas"));
@@ -135,8 +157,9 @@ fn inspect_webp(file: &[u8]) -> Result<Claim<'_>, PictureError> {
             b"ALPH" => has_alpha = true,
             b"VP8L" => is_lossless = true,
             b"ANMF" => {
+                let tables = check_animation_frame(body, (width, height), !is_animated)?;
+                table_bytes = table_bytes.max(tables);
                 is_animated = true;
-                check_animation_frame(body, (width, height))?;
             }
             _ => {}
         }
@@ -149,7 +172,8 @@ fn inspect_webp(file: &[u8]) -> Result<Claim<'_>, PictureError> {
         _ => 6,
     };
     let pixels = u64::from(width) * u64::from(height);
-    let decoding_bytes = pixels.saturating_mul(pixel_bytes).saturating_add(file.len() as u64 + FIXED_BYTES);
+    let fixed = table_bytes.saturating_add(file.len() as u64 + FIXED_BYTES);
+    let decoding_bytes = pixels.saturating_mul(pixel_bytes).saturating_add(fixed);
     Ok(Claim { width, height, decoding_bytes, file })
 }
 
@@ -157,12 +181,26 @@ fn frame_sides(kind: &[u8; 4], body: &[u8]) -> Option<(u32, u32)> {
     if kind == b"VP8L" { still::lossless_sides(body) } else { still::lossy_sides(body) }
 }
 
-fn check_animation_frame(body: &[u8], canvas: (u32, u32)) -> Result<(), PictureError> {
+/// What the codes of a lossless picture, or of losslessly compressed alpha, take.
+fn tables_of(kind: &[u8; 4], body: &[u8], sides: (u32, u32)) -> Result<u64, PictureError> {
+    let stream = match (kind, body.first()) {
+        (b"VP8L", _) => body.get(5..),
+        (b"ALPH", Some(how)) if how & 3 == 1 => body.get(1..),
+        _ => return Ok(0),
+    };
+    stream
+        .and_then(|stream| lossless::table_bytes(stream, sides))
+        .ok_or_else(|| damaged("the WebP's codes are broken"))
+}
+
+/// Also what the tables of a frame that is decoded take, which is the first one only.
+fn check_animation_frame(body: &[u8], canvas: (u32, u32), is_decoded: bool) -> Result<u64, PictureError> {
     let side = |at| still::three_bytes(body, at).map(|side| side + 1);
     let Some((width, height)) = side(6).zip(side(9)) else {
         return Err(damaged("a frame of the WebP has no header"));
     };
     let mut lies = width > canvas.0 || height > canvas.1;
+    let mut table_bytes = 0;
     for (kind, part, length) in still::riff_chunks(body.get(16..).unwrap_or_default()) {
         let sides = match &kind {
             b"VP8L" => still::lossless_sides(part),
@@ -170,6 +208,9 @@ fn check_animation_frame(body: &[u8], canvas: (u32, u32)) -> Result<(), PictureE
             _ => still::lossy_sides(part),
         };
         lies |= length > part.len() || sides.is_some_and(|sides| sides != (width, height));
+        if is_decoded && !lies {
+            table_bytes = tables_of(&kind, part, (width, height))?.max(table_bytes);
+        }
     }
-    if lies { Err(damaged("a frame of the WebP has another size than it says")) } else { Ok(()) }
+    if lies { Err(damaged("a frame of the WebP has another size than it says")) } else { Ok(table_bytes) }
 }
