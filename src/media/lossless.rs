@@ -98,7 +98,9 @@ impl Bits<'_> {
             let first_bits = if self.take(1)? == 1 { 8 } else { 1 };
             let first = self.take(first_bits)? as usize;
             let second = if is_pair { Some(self.take(8)? as usize) } else { None };
-            return Some(Code::simple(first as u16, second.map(|second| second as u16)));
+            // Distances know 40 symbols, and both numbers here have room for 256.
+            let are_known = first.max(second.unwrap_or(0)) < symbols;
+            return are_known.then(|| Code::simple(first as u16, second.map(|second| second as u16)));
         }
         let mut lengths = [0; 19];
         let stated = 4 + self.take(4)? as usize;
