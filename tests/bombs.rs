@@ -1,6 +1,8 @@
 //! Small files that would take much memory or time if they were believed, and how much the thumbnails of honest ones
 //! take. Measured with a counting allocator. Not for random damage: `tests/fuzz`.
 
+#![allow(clippy::disallowed_methods, reason = "runs natively only, where there are clocks and settings")]
+
 #[allow(dead_code, reason = "the fuzz uses the rest")]
 #[path = "fuzz/corpus.rs"]
 mod corpus;

@@ -27,21 +27,22 @@ pub struct Claim<'a> {
     pub height: u32,
     /// Most memory that decoding takes, in bytes, with the decoded picture. `tests/bombs.rs` measures it.
     pub decoding_bytes: u64,
+    /// Of these, the decoded picture's.
+    pub picture_bytes: u64,
     /// The file without what follows its end.
     pub file: &'a [u8],
 }
 
 impl Claim<'_> {
-    /// Whether a picture of at most so many pixels may take so much for each, with `beside` needed at the same time.
-    pub fn admit(&self, max_pixels: u64, pixel_bytes: u64, beside: u64) -> Result<(), PictureError> {
+    /// Whether a picture of at most so many pixels may take so much for each, with `later` needed beside the decoded one.
+    pub fn admit(&self, max_pixels: u64, pixel_bytes: u64, later: u64) -> Result<(), PictureError> {
         let (width, height) = (self.width, self.height);
         let max_bytes = max_pixels.saturating_mul(pixel_bytes).saturating_add(GRANTED_BYTES);
+        let most_bytes = self.decoding_bytes.max(self.picture_bytes.saturating_add(later));
         match u64::from(width) * u64::from(height) {
             0 => Err(PictureError::Empty),
             pixels if pixels > max_pixels => Err(PictureError::TooLarge { width, height, max_pixels }),
-            _ if self.decoding_bytes.saturating_add(beside) > max_bytes => {
-                Err(PictureError::TooCostly { width, height, max_bytes })
-            }
+            _ if most_bytes > max_bytes => Err(PictureError::TooCostly { width, height, max_bytes }),
             _ => Ok(()),
         }
     }
@@ -71,8 +72,9 @@ fn inspect_png(file: &[u8]) -> Result<Claim<'_>, PictureError> {
     let pixel_bytes = channels * if *depth == 16 { 2 } else { 1 };
     let rows = u64::from(width) * pixel_bytes * 4;
     let pixels = u64::from(width) * u64::from(height);
-    let decoding_bytes = pixels.saturating_mul(pixel_bytes).saturating_add(rows + FIXED_BYTES);
-    Ok(Claim { width, height, decoding_bytes, file })
+    let picture_bytes = pixels.saturating_mul(pixel_bytes);
+    let decoding_bytes = picture_bytes.saturating_add(rows + FIXED_BYTES);
+    Ok(Claim { width, height, decoding_bytes, picture_bytes, file })
 }
 
 /// Walks all segments and scans. A second frame header would change the size after it was checked.
@@ -113,7 +115,7 @@ fn inspect_jpeg(file: &[u8]) -> Result<Claim<'_>, PictureError> {
     let blocks = if marker == 0xc2 { units(width) * units(height) } else { units(width) * 8 * JPEG_UNIT_PX };
     let out = pixels * if components == 1 { 1 } else { 3 };
     let decoding_bytes = out + blocks * components * 2 + 3 * file.len() as u64 + FIXED_BYTES;
-    Ok(Claim { width: width.into(), height: height.into(), decoding_bytes, file })
+    Ok(Claim { width: width.into(), height: height.into(), decoding_bytes, picture_bytes: out, file })
 }
 
 /// The next marker that is none of the entropy-coded data's, and what follows it.
@@ -174,7 +176,7 @@ fn inspect_webp(file: &[u8]) -> Result<Claim<'_>, PictureError> {
     let pixels = u64::from(width) * u64::from(height);
     let fixed = table_bytes.saturating_add(file.len() as u64 + FIXED_BYTES);
     let decoding_bytes = pixels.saturating_mul(pixel_bytes).saturating_add(fixed);
-    Ok(Claim { width, height, decoding_bytes, file })
+    Ok(Claim { width, height, decoding_bytes, picture_bytes: pixels.saturating_mul(4), file })
 }
 
 fn frame_sides(kind: &[u8; 4], body: &[u8]) -> Option<(u32, u32)> {

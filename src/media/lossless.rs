@@ -12,8 +12,8 @@ const CODE_BYTES: u64 = 3 * 56;
 const TABLE_BITS: usize = 10;
 const NODE_BYTES: u64 = 32;
 
-/// More than anybody is granted: no need to count on.
-const ENOUGH_BYTES: u64 = 256 * 1024 * 1024;
+/// Beyond this the count ends and says that there is no bound. Encoders stay under 60 MB.
+const MAX_BYTES: u64 = 256 * 1024 * 1024;
 
 /// The stream of a picture of this size, behind its header. `None`: it is damaged.
 pub fn table_bytes(stream: &[u8], (mut width, height): (u32, u32)) -> Option<u64> {
@@ -46,8 +46,8 @@ pub fn table_bytes(stream: &[u8], (mut width, height): (u32, u32)) -> Option<u64
     let mut sum = 0;
     for _ in 0..sets {
         sum += bits.set(cached)?.iter().map(Code::bytes).sum::<u64>();
-        if sum > ENOUGH_BYTES {
-            break;
+        if sum > MAX_BYTES {
+            return Some(u64::MAX);
         }
     }
     Some(sum)

@@ -4,6 +4,8 @@
 //! In the suite a fixed seed and number of cases; `FUZZ_SECONDS=N` goes on with a fresh seed, and `FUZZ_SEED=N` with that
 //! one. A case that fails is kept as a file, and the report names it.
 
+#![allow(clippy::disallowed_methods, reason = "runs natively only, where there are clocks and settings")]
+
 mod corpus;
 mod foreign;
 mod meter;
