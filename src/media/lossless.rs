@@ -12,7 +12,7 @@ const CODE_BYTES: u64 = 3 * 56;
 const TABLE_BITS: usize = 10;
 const NODE_BYTES: u64 = 32;
 
-/// Beyond this the count ends and says that there is no bound. Encoders stay under 60 MB.
+/// Beyond this, which is some 12,000 full sets, the count ends and says that there is no bound.
 const MAX_BYTES: u64 = 256 * 1024 * 1024;
 
 /// The stream of a picture of this size, behind its header. `None`: it is damaged.
