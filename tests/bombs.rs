@@ -136,7 +136,18 @@ fn claims_that_no_decoder_may_believe_are_refused_from_the_structure() {
             from + 2 + plain[from + 2..].windows(2).position(|pair| pair[0] == 0xff && pair[1] != 0).unwrap();
         [&plain[..from], &plain[from..to].repeat(5_000), b"\xff\xd9"].concat()
     };
+    let palette = |length: usize| {
+        let header = chunk(b"IHDR", &[0, 0, 0, 1, 0, 0, 0, 1, 8, 3, 0, 0, 0]);
+        let alpha = chunk(b"tRNS", b"");
+        let chunks = [header, chunk(b"PLTE", &vec![9; length]), alpha, bodies_of_one_pixel()].concat();
+        let mut file = [b"\x89PNG\r\n\x1a\n", &chunks[..], &chunk(b"IEND", b"")].concat();
+        mutate::mend_checksums(&mut file);
+        file
+    };
+    assert!(shrink(&palette(3)).0.is_ok());
     for (name, file) in [
+        ("png with a third of a colour", palette(1)),
+        ("png with 257 colours", palette(771)),
         (
             "webp whose frame is larger than its canvas",
             riff(&[(b"VP8X", 10, &canvas(0, 1, 1)), (b"VP8 ", 74, &lossy_header(16_383, 16_383))]),
@@ -258,6 +269,10 @@ fn what_inflates_is_bounded() {
         println!("{name}: {} bytes, {held} held, {millis} ms, {:?}", file.len(), made.map(|made| made.len()));
         assert!(held < bound && millis < 2_000, "{name}: {held} bytes, {millis} ms");
     }
+}
+
+fn bodies_of_one_pixel() -> Vec<u8> {
+    chunk(b"IDAT", &bodies(&png_of_one_pixel(), b"IDAT"))
 }
 
 fn png_of_one_pixel() -> Vec<u8> {

@@ -67,6 +67,11 @@ fn inspect_png(file: &[u8]) -> Result<Claim<'_>, PictureError> {
     let Some(((width, height), (depth, colours))) = sides else {
         return Err(damaged("the PNG ends within its header"));
     };
+    // The decoder indexes palettes by threes, up to 256 of them, and panics where there are none.
+    let is_palette = |length: usize| (3..=768).contains(&length) && length.is_multiple_of(3);
+    if still::png_chunks(file).any(|(kind, _, length)| &kind == b"PLTE" && !is_palette(length)) {
+        return Err(damaged("the PNG's palette has no whole colours"));
+    }
     // With alpha, which a chunk behind the header may add.
     let channels = if matches!(colours, 0 | 4) { 2 } else { 4 };
     let pixel_bytes = channels * if *depth == 16 { 2 } else { 1 };
