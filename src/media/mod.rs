@@ -3,6 +3,7 @@
 //! providers) and not for storing it.
 
 mod guard;
+mod lossless;
 pub mod picture;
 pub mod probe;
 pub mod sheet;
