@@ -101,6 +101,12 @@ pub struct Opened<S> {
     pub body: Option<S>,
 }
 
+impl<S> Opened<S> {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)
+    }
+}
+
 /// A page of what object storage holds, by key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {

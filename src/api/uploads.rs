@@ -258,14 +258,18 @@ impl<P: Platform> Asked<'_, P> {
     /// Length and SHA-256, as the headers say them.
     fn said(&self) -> Result<(u64, Option<String>), Response<P::Stream>> {
         let headers = &self.request.headers;
-        let refuse = |status: u16, refusal: Refusal| Err(rest::with_status(status, &refusal, self.request_id));
+        let refuse =
+            |status: u16, refusal: Refusal| Err(rest::with_status(status, &refusal, self.request_id));
         if headers.get("content-encoding").is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) {
             let refusal = Refusal::new(Code::UploadFailed, "The body must not have a Content-Encoding.");
             return refuse(415, refusal.next("Send the file as it is."));
         }
         let Some(length) = headers.get("content-length").and_then(|text| text.parse::<u64>().ok()) else {
             let refusal = Refusal::new(Code::UploadFailed, "The request has no Content-Length.");
-            return refuse(411, refusal.next("Send the file from disk, not through a pipe: --data-binary @FILE."));
+            return refuse(
+                411,
+                refusal.next("Send the file from disk, not through a pipe: --data-binary @FILE."),
+            );
         };
         let sha256 = match headers.get("content-digest").map(receive::content_digest).transpose() {
             Ok(sha256) => sha256.flatten(),
@@ -290,7 +294,9 @@ impl<P: Platform> Asked<'_, P> {
     fn hinted(&self, refusal: Refusal) -> Refusal {
         let content_type = self.request.headers.get("content-type").unwrap_or_default();
         match refusal.code == Code::UploadFailed && content_type.starts_with("multipart/") {
-            true => refusal.next("Send the file itself as the body: curl -X PUT --data-binary @FILE, without -F."),
+            true => {
+                refusal.next("Send the file itself as the body: curl -X PUT --data-binary @FILE, without -F.")
+            }
             false => refusal,
         }
     }
@@ -312,7 +318,8 @@ impl<P: Platform> Asked<'_, P> {
         let lines = |view: View| -> String {
             view.missing_parts(MAX_MISSING).iter().map(|number| format!("{number}\n")).collect()
         };
-        let text = self.view(id).await?.map(|view| if view.asset.is_some() { String::new() } else { lines(view) });
+        let text =
+            self.view(id).await?.map(|view| if view.asset.is_some() { String::new() } else { lines(view) });
         Ok(text.map(|text| Response::text(200, "text/plain; charset=utf-8", text)))
     }
 

@@ -193,24 +193,17 @@ impl Bucket {
         delete_objects(&self.0, keys.to_vec()).await.map(|_| ()).map_err(failed)
     }
 
-    pub async fn list(
-        &self,
-        prefix: &str,
-        cursor: Option<&str>,
-        limit: u32,
-    ) -> Result<Listing, Unavailable> {
+    pub async fn list(&self, prefix: &str, cursor: Option<&str>, limit: u32) -> Result<Listing, Unavailable> {
         let answer = list_objects(&self.0, prefix, cursor, limit).await.map_err(failed)?;
         let listed: Outcome = answer.unchecked_into();
-        let numbers = |list: Array| list.iter().map(|value| value.as_f64().unwrap_or(0.0)).collect::<Vec<_>>();
+        let numbers =
+            |list: Array| list.iter().map(|value| value.as_f64().unwrap_or(0.0)).collect::<Vec<_>>();
         let facts = numbers(listed.sizes()).into_iter().zip(numbers(listed.times()));
         let objects = listed.keys().into_iter().zip(facts).map(|(key, (size, time))| Listed {
             key,
             size_bytes: size as u64,
             stored_at: Timestamp(time as i64),
         });
-        Ok(Listing {
-            objects: objects.collect(),
-            cursor: listed.cursor(),
-        })
+        Ok(Listing { objects: objects.collect(), cursor: listed.cursor() })
     }
 }

@@ -41,7 +41,12 @@ thread_local! {
 /// method, the URL and the header lines; `body` is None when it was too large to be read; `stream` is there instead
 /// where the body is a file.
 #[wasm_bindgen]
-pub fn serve(head: String, body: Option<Vec<u8>>, env: Env, stream: Option<web_sys::ReadableStream>) -> JsValue {
+pub fn serve(
+    head: String,
+    body: Option<Vec<u8>>,
+    env: Env,
+    stream: Option<web_sys::ReadableStream>,
+) -> JsValue {
     wake::run(async move {
         let Some(request) = request(head, body) else {
             return respond(400, "content-type: text/plain", b"Not a request.");

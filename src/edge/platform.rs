@@ -5,7 +5,8 @@ use super::{budget, bytes, fetch, listen};
 use crate::config::Config;
 use crate::outbound::{FetchFault, Inbound, Outbound};
 use crate::platform::{
-    Budget, ByteRange, Entity, Level, Listing, NewObject, ObjectHead, Opened, Part, Platform, PutFault, Unavailable,
+    Budget, ByteRange, Entity, Level, Listing, NewObject, ObjectHead, Opened, Part, Platform, PutFault,
+    Unavailable,
 };
 use crate::time::Timestamp;
 use futures::FutureExt;

@@ -174,7 +174,8 @@ pub async fn find<P: Platform>(
     id: &AssetId,
     wait_millis: i64,
 ) -> Result<View, Fault> {
-    let view = uploads::view(context.platform, id, Command::Get { wait_millis }).await?.map_err(|_| unknown())?;
+    let view =
+        uploads::view(context.platform, id, Command::Get { wait_millis }).await?.map_err(|_| unknown())?;
     check_owner(context, &view)?;
     Ok(view)
 }
@@ -211,7 +212,8 @@ pub async fn ticket<P: Platform>(
     let announced = wanted.check()?;
     let needs_parts = announced.needs_parts();
     if needs_parts && announced.declared.is_none() {
-        let refusal = Refusal::invalid(format!("`{}` is needed for a file this large.", wanted.names.mime_type));
+        let refusal =
+            Refusal::invalid(format!("`{}` is needed for a file this large.", wanted.names.mime_type));
         return Err(refusal.into());
     }
     let part_bytes = needs_parts.then_some(limits::PART_BYTES);
@@ -270,7 +272,11 @@ fn in_parts(file: &str, url: &str, part_bytes: u64) -> String {
 
 /// To object storage itself, and then a word to the gateway.
 fn straight(file: &str, url: &str, put: &presigned::Put) -> String {
-    let headers: String = put.headers.iter().map(|(name, value)| format!(" -H {}", quoted(&format!("{name}: {value}")))).collect();
+    let headers: String = put
+        .headers
+        .iter()
+        .map(|(name, value)| format!(" -H {}", quoted(&format!("{name}: {value}"))))
+        .collect();
     format!("curl -fsS -T {file}{headers} '{}' && curl -sS -X POST '{url}/complete'", put.url)
 }
 
@@ -354,6 +360,7 @@ pub fn decode(field: &str, text: &str) -> Result<Vec<u8>, Refusal> {
             c => c,
         })
         .collect();
-    crate::crypto::from_base64url(&plain)
-        .ok_or_else(|| Refusal::invalid(format!("`{field}` is not base64.")).next("Send the bytes of the file as base64."))
+    crate::crypto::from_base64url(&plain).ok_or_else(|| {
+        Refusal::invalid(format!("`{field}` is not base64.")).next("Send the bytes of the file as base64.")
+    })
 }

@@ -113,7 +113,9 @@ pub async fn finalize<P: Platform, S: Storage>(
     };
     let digest = crypto::hex(&crypto::sha256(&bytes));
     if sha256.is_some_and(|expected| expected != digest) {
-        return Ok(finish::mismatch().next("Compare the chunks with the file; begin again with upload_media_init.").into());
+        return Ok(finish::mismatch()
+            .next("Compare the chunks with the file; begin again with upload_media_init.")
+            .into());
     }
     let length = bytes.len() as u64;
     let media = match record.intent.check_type(&bytes, length) {
@@ -121,7 +123,9 @@ pub async fn finalize<P: Platform, S: Storage>(
         Err(refusal) => return Ok(refusal.into()),
     };
     change(storage, |record| record.may_hold = true)?;
-    platform.put_bytes(&finish::object(&record.intent, media, Some(length), limits::RECEIVE_MILLIS), bytes).await?;
+    platform
+        .put_bytes(&finish::object(&record.intent, media, Some(length), limits::RECEIVE_MILLIS), bytes)
+        .await?;
     finish::take(platform, storage, Some(media)).await?;
     Ok(view(storage, platform.now())?)
 }

@@ -102,7 +102,8 @@ async fn inspect<P: Platform>(
 ) -> Result<Result<Asset, Refusal>, Unavailable> {
     let key = key(intent, media);
     let first = ByteRange { first: 0, last: (HEAD_BYTES as u64).min(size).saturating_sub(1) };
-    let head = if size == 0 { Vec::new() } else { platform.read_range(&key, first).await?.unwrap_or_default() };
+    let head =
+        if size == 0 { Vec::new() } else { platform.read_range(&key, first).await?.unwrap_or_default() };
     let checked = intent
         .check_length(size)
         .and_then(|()| intent.check_type(&head, size))
@@ -178,7 +179,10 @@ pub async fn register<P: Platform, S: Storage>(platform: &P, storage: &S) -> Res
 }
 
 pub fn mismatch() -> Refusal {
-    Refusal::new(Code::ChecksumMismatch, "The bytes do not have the SHA-256 that was declared; nothing was stored.")
+    Refusal::new(
+        Code::ChecksumMismatch,
+        "The bytes do not have the SHA-256 that was declared; nothing was stored.",
+    )
 }
 
 /// What was stored is not to be an asset. `again`: it may be sent again.
@@ -229,7 +233,8 @@ pub async fn digest<P: Platform, S: Storage>(platform: &P, storage: &S) -> Resul
 /// What can wait until the answer is out: the checksum of a large file, the thumbnail of a picture.
 pub async fn settle<P: Platform, S: Storage>(platform: &P, storage: &S) -> Result<(), Unavailable> {
     let _ = digest(platform, storage).await?;
-    let Some(Record { intent, state: State::Stored { asset, .. }, .. }) = storage.transact(store::load)? else {
+    let Some(Record { intent, state: State::Stored { asset, .. }, .. }) = storage.transact(store::load)?
+    else {
         return Ok(());
     };
     // First, so that a picture that ends the instance is not tried again and again.

@@ -46,7 +46,12 @@ pub async fn import<P: Platform, S: Storage>(
 
 type Imported = Result<(MediaType, Option<String>), Refusal>;
 
-async fn fetch<P: Platform>(platform: &P, record: &Record, url: &str, reach: Reach) -> Result<Imported, Unavailable> {
+async fn fetch<P: Platform>(
+    platform: &P,
+    record: &Record,
+    url: &str,
+    reach: Reach,
+) -> Result<Imported, Unavailable> {
     let intent = &record.intent;
     let (opened, at) = match follow(platform, reach, url).await {
         Ok(found) => found,
@@ -68,7 +73,9 @@ async fn fetch<P: Platform>(platform: &P, record: &Record, url: &str, reach: Rea
     let size = length.unwrap_or(head.len() as u64);
     let media = match intent.check_type(&head, size) {
         Ok(media) => media,
-        Err(refusal) => return Ok(Err(refusal.next("Give the address of the file itself, not of a page about it."))),
+        Err(refusal) => {
+            return Ok(Err(refusal.next("Give the address of the file itself, not of a page about it.")));
+        }
     };
     let mut object = finish::object(intent, media, length, limits::IMPORT_MILLIS);
     if intent.name.is_none() {
@@ -105,7 +112,7 @@ async fn follow<P: Platform>(
         match opened.status {
             200 => return Ok((opened, at)),
             301 | 302 | 303 | 307 | 308 => {
-                let Some(to) = opened.headers.get("location").and_then(|to| outbound::resolve(&at, to)) else {
+                let Some(to) = opened.header("location").and_then(|to| outbound::resolve(&at, to)) else {
                     return Err(failed("The server redirects to nowhere."));
                 };
                 at = to;
@@ -137,7 +144,7 @@ fn sentence(text: &str) -> String {
 
 /// What the answer calls the file, else the end of its address.
 fn named<S>(opened: &Opened<S>, url: &str) -> Option<String> {
-    let said = opened.headers.get("content-disposition").and_then(|value| {
+    let said = opened.header("content-disposition").and_then(|value| {
         let (_, rest) = value.split_once("filename=")?;
         Some(rest.split(';').next()?.trim().trim_matches('"').to_owned())
     });
@@ -151,10 +158,14 @@ fn fault_in_words(fault: PutFault) -> Result<Refusal, Unavailable> {
         PutFault::TooLarge => {
             Refusal::new(Code::FileTooLarge, "The file is larger than its type may be; nothing was stored.")
         }
-        PutFault::Cut(_) => failed("The server broke off in the middle of the file; nothing was stored.").retry_after(5),
+        PutFault::Cut(_) => {
+            failed("The server broke off in the middle of the file; nothing was stored.").retry_after(5)
+        }
         PutFault::TimedOut => {
             let minutes = limits::IMPORT_MILLIS / 60_000;
-            failed(&format!("The server took longer than {minutes} minutes for the file; nothing was stored."))
+            failed(&format!(
+                "The server took longer than {minutes} minutes for the file; nothing was stored."
+            ))
         }
         other => receive::refusal_of(other)?,
     })

@@ -8,14 +8,8 @@ const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 
 /// Types that people may hand over. GLB and SVG are only made here.
-pub const ACCEPTED: [MediaType; 6] = [
-    MediaType::Png,
-    MediaType::Jpeg,
-    MediaType::Webp,
-    MediaType::Mp4,
-    MediaType::Wav,
-    MediaType::Mp3,
-];
+pub const ACCEPTED: [MediaType; 6] =
+    [MediaType::Png, MediaType::Jpeg, MediaType::Webp, MediaType::Mp4, MediaType::Wav, MediaType::Mp3];
 pub const ACCEPTED_IN_WORDS: &str = "PNG, JPEG, WebP, MP4, WAV and MP3";
 
 /// Media of posts (seed 002: a cumulative cap across all its paths).
@@ -74,11 +68,8 @@ pub fn part_length(size_bytes: u64, part_bytes: u64, number: u32) -> Option<u64>
 }
 
 pub fn too_large(what: &str, size_bytes: u64, max_bytes: u64) -> Refusal {
-    let message = format!(
-        "{what} may have at most {}, not {}.",
-        size_in_words(max_bytes),
-        size_in_words(size_bytes)
-    );
+    let message =
+        format!("{what} may have at most {}, not {}.", size_in_words(max_bytes), size_in_words(size_bytes));
     Refusal::new(Code::FileTooLarge, message)
 }
 

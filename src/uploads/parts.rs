@@ -100,7 +100,9 @@ pub async fn claim<P: Platform, S: Storage>(
     if let Err(refusal) = check(&record, number, length) {
         return Ok(refusal.into());
     }
-    if let Err(refusal) = claim::admit(platform, &record.intent, record.intent.size_bytes.unwrap_or(length)).await? {
+    if let Err(refusal) =
+        claim::admit(platform, &record.intent, record.intent.size_bytes.unwrap_or(length)).await?
+    {
         return Ok(refusal.into());
     }
     let Some(multipart) = multipart(platform, storage, &record).await? else { return Ok(Reply::Gone) };

@@ -156,8 +156,11 @@ pub fn refusal_of(fault: PutFault) -> Result<Refusal, Unavailable> {
             .retry_after(1),
         PutFault::TimedOut => {
             let minutes = limits::RECEIVE_MILLIS / 60_000;
-            Refusal::new(Code::UploadFailed, format!("The body took longer than {minutes} minutes; nothing was stored."))
-                .next("Send it again over a faster connection, or in parts.")
+            Refusal::new(
+                Code::UploadFailed,
+                format!("The body took longer than {minutes} minutes; nothing was stored."),
+            )
+            .next("Send it again over a faster connection, or in parts.")
         }
         PutFault::TooLarge => Refusal::new(Code::FileTooLarge, "The body is larger than was said."),
         PutFault::Exists => conflict(),
@@ -192,7 +195,8 @@ async fn compare<P: Platform>(
     incoming: Incoming<P::Stream>,
 ) -> Outcome<Received> {
     let Some(asset) = &view.asset else { return Ok(Err(gone())) };
-    let is_said_otherwise = |known: &Option<String>| matches!((known, &incoming.sha256), (Some(a), Some(b)) if a != b);
+    let is_said_otherwise =
+        |known: &Option<String>| matches!((known, &incoming.sha256), (Some(a), Some(b)) if a != b);
     if asset.size_bytes != incoming.length || is_said_otherwise(&asset.sha256) {
         platform.discard(incoming.stream).await;
         let sizes = format!("{} against {}", size_in_words(incoming.length), size_in_words(asset.size_bytes));

@@ -145,7 +145,9 @@ impl Entity for Upload {
             State::Pending { .. } | State::Receiving { .. } if record.may_hold => {
                 finish::take(platform, storage, None).await?;
             }
-            State::Pending { error: None } | State::Receiving { .. } if matches!(record.intent.door, Door::Url { .. }) => {
+            State::Pending { error: None } | State::Receiving { .. }
+                if matches!(record.intent.door, Door::Url { .. }) =>
+            {
                 import::import(platform, storage, &record).await?;
             }
             State::Receiving { .. } => claim::lapse(storage)?,
@@ -205,7 +207,9 @@ async fn open<P: Platform, S: Storage>(
     let now = platform.now();
     if storage.transact(store::load)?.is_none() {
         storage.set_alarm(intent.expires_at).await?;
-        if let Err(refusal) = set_aside(platform, &intent, intent.size_bytes.unwrap_or(0), intent.expires_at).await? {
+        if let Err(refusal) =
+            set_aside(platform, &intent, intent.size_bytes.unwrap_or(0), intent.expires_at).await?
+        {
             storage.delete_all().await?;
             return Ok(refusal.into());
         }

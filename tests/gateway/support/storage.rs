@@ -122,7 +122,8 @@ impl Memory {
             return Err(PutFault::Cut("another length than was said".into()));
         }
         self.state(|state| {
-            let (_, parts) = state.uploads.get_mut(upload).ok_or(PutFault::Unavailable("no upload".into()))?;
+            let (_, parts) =
+                state.uploads.get_mut(upload).ok_or(PutFault::Unavailable("no upload".into()))?;
             let etag = digest(&bytes);
             parts.insert(number, bytes);
             Ok(Part { number, etag })
