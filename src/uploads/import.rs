@@ -4,12 +4,13 @@
 use super::receive::{self, SNIFF_BYTES};
 use super::state::{Record, State};
 use super::upload::{change, close, rewind};
-use super::{Door, finish, limits, name};
+use super::{Door, claim, finish, limits, name};
 use crate::error::{Code, Refusal};
 use crate::http::percent_decode;
 use crate::media::sniff::MediaType;
 use crate::outbound::{self, FetchFault, Outbound, Reach};
 use crate::platform::{Opened, Platform, PutFault, Storage, Unavailable};
+use crate::time::Timestamp;
 
 /// Hops from the address that was given to the file: a short link, a host's own, a download server.
 const MAX_REDIRECTS: usize = 5;
@@ -28,7 +29,7 @@ pub async fn import<P: Platform, S: Storage>(
         record.state = State::Receiving { attempt: "import".into(), until };
         record.may_hold = true;
     })?;
-    let outcome = fetch(platform, record, url, *reach).await?;
+    let outcome = fetch(platform, record, url, *reach, until).await?;
     let failed = match outcome {
         Ok((media, given_name)) => {
             if let Some(given) = given_name {
@@ -46,7 +47,13 @@ pub async fn import<P: Platform, S: Storage>(
 
 type Imported = Result<(MediaType, Option<String>), Refusal>;
 
-async fn fetch<P: Platform>(platform: &P, record: &Record, url: &str, reach: Reach) -> Result<Imported, Unavailable> {
+async fn fetch<P: Platform>(
+    platform: &P,
+    record: &Record,
+    url: &str,
+    reach: Reach,
+    until: Timestamp,
+) -> Result<Imported, Unavailable> {
     let intent = &record.intent;
     let (opened, at) = match follow(platform, reach, url).await {
         Ok(found) => found,
@@ -55,8 +62,8 @@ async fn fetch<P: Platform>(platform: &P, record: &Record, url: &str, reach: Rea
     let given_name = named(&opened, &at);
     let Opened { length, body, .. } = opened;
     let Some(body) = body else { return Ok(Err(failed("The server sent no file."))) };
-    if let Some(length) = length
-        && let Err(refusal) = intent.check_length(length)
+    if let Some(length) = length.filter(|length| *length > 0)
+        && let Err(refusal) = claim::admit(platform, intent, length).await?
     {
         return Ok(Err(refusal));
     }
@@ -64,13 +71,20 @@ async fn fetch<P: Platform>(platform: &P, record: &Record, url: &str, reach: Rea
         Ok(peeked) => peeked,
         Err(fault) => return Ok(Err(fault_in_words(fault)?)),
     };
+    if head.is_empty() {
+        return Ok(Err(failed("The server sent an empty file.")));
+    }
     // Where it is not said, only the type's own limit bounds it.
     let size = length.unwrap_or(head.len() as u64);
     let media = match intent.check_type(&head, size) {
         Ok(media) => media,
-        Err(refusal) => return Ok(Err(refusal.next("Give the address of the file itself, not of a page about it."))),
+        Err(refusal) if refusal.code == Code::UploadFailed => {
+            return Ok(Err(refusal.next("Give the address of the file itself, not of a page about it.")));
+        }
+        Err(refusal) => return Ok(Err(refusal)),
     };
-    let mut object = finish::object(intent, media, length, limits::IMPORT_MILLIS);
+    let left = until.millis_since(platform.now()).clamp(0, i64::from(limits::IMPORT_MILLIS));
+    let mut object = finish::object(intent, media, length, u32::try_from(left).unwrap_or(limits::IMPORT_MILLIS));
     if intent.name.is_none() {
         object.disposition = given_name.as_deref().map(name::disposition);
     }
@@ -142,6 +156,7 @@ fn named<S>(opened: &Opened<S>, url: &str) -> Option<String> {
         Some(rest.split(';').next()?.trim().trim_matches('"').to_owned())
     });
     let path = url.split(['?', '#']).next().unwrap_or_default();
+    let path = path.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map_or("", |(_, path)| path);
     let last = path.rsplit('/').next().filter(|last| last.contains('.')).map(percent_decode);
     said.or(last).as_deref().and_then(name::clean)
 }

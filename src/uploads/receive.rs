@@ -65,13 +65,14 @@ pub async fn receive<P: Platform>(
         platform.ask::<Upload>(asset_id.as_str(), release).await?;
         return Ok(Err(refusal));
     }
-    let is_ours = media.is_some();
+    let stored = media.and_then(Result::ok);
     let view = match super::view(platform, asset_id, arrived).await? {
         Ok(view) => view,
         Err(refusal) => return Ok(Err(refusal)),
     };
     let Some(asset) = &view.asset else { return Ok(Err(view.error.unwrap_or_else(gone))) };
     // Another attempt that was taken for dead was faster; what this one sent is lost unless it can be told to be the same.
+    let is_ours = stored.is_some_and(|media| asset.mime_type == media.mime());
     if !is_ours && (declared.is_none() || asset.sha256 != declared) {
         return Ok(Err(conflict().next("Send it once more: the same bytes are answered with that file.")));
     }
