@@ -173,8 +173,13 @@ async fn drive<P: Platform, S: Storage>(platform: &P, storage: &S) -> Result<(),
     rewind(platform, storage).await
 }
 
+/// Whether an object may lie there of which nobody has said so: of a sender who died, or one who sent to object storage itself.
+fn leaves_something(record: &Record) -> bool {
+    record.may_hold || record.intent.part_bytes().is_some()
+}
+
 async fn forget<P: Platform, S: Storage>(platform: &P, storage: &S, record: &Record) -> Result<(), Unavailable> {
-    if record.may_hold && !matches!(record.state, State::Stored { .. }) {
+    if leaves_something(record) && !matches!(record.state, State::Stored { .. }) {
         finish::clear(platform, &record.intent).await?;
     }
     storage.delete_all().await
@@ -298,7 +303,7 @@ pub async fn expire<P: Platform, S: Storage>(platform: &P, storage: &S) -> Resul
         }
         Ok(())
     })?;
-    if record.may_hold {
+    if leaves_something(&record) {
         // Who is still sending clears up after themselves (`finish::take`), or it is done when this is forgotten.
         finish::clear(platform, &record.intent).await?;
     }
