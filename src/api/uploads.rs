@@ -268,7 +268,7 @@ impl<P: Platform> Asked<'_, P> {
         }
         let Some(length) = headers.get("content-length").and_then(|text| text.parse::<u64>().ok()) else {
             let refusal = Refusal::new(Code::UploadFailed, "The request has no Content-Length.");
-            return refuse(411, refusal.next("Send the file from disk, not through a pipe: --data-binary @FILE."));
+            return refuse(411, refusal.next("Send the file from disk, not through a pipe: curl -T PATH, or --data-binary @PATH."));
         };
         let sha256 = match headers.get("content-digest").map(receive::content_digest).transpose() {
             Ok(sha256) => sha256.flatten(),

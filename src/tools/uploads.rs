@@ -292,7 +292,7 @@ pub async fn import<P: Platform>(
     let (url, is_file) = match (url, file) {
         (Some(url), None) => (url, false),
         (None, Some(file)) => (file.download_url.as_str(), true),
-        _ => return Err(Refusal::invalid("Give either `url` or `file`, not both and not neither.").into()),
+        _ => return Err(Refusal::invalid("Give one of `url` and `file`, and not both.").into()),
     };
     if let Some(file) = file {
         wanted.name = wanted.name.or_else(|| file.file_name.clone());
@@ -301,7 +301,9 @@ pub async fn import<P: Platform>(
     let reach = if origin::is_loopback(context.origin) { Reach::Loopback } else { Reach::Public };
     if let Err(why) = outbound::check(url, reach) {
         let field = if is_file { "file.download_url" } else { "url" };
-        return Err(Refusal::invalid(format!("`{field}` cannot be fetched: {why}.")).into());
+        let refusal = Refusal::invalid(format!("`{field}` cannot be fetched: {why}."));
+        let next = "Give another public https address, or upload the file with request_upload_url.";
+        return Err(refusal.next(next).into());
     }
     // What the name says of the type is a hint at most.
     let announced = Announced { declared: None, ..wanted.check()? };

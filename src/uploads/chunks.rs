@@ -148,6 +148,7 @@ fn join(sql: &impl Sql, record: &Record) -> Result<Result<Vec<u8>, Refusal>, Sql
         let named: Vec<_> = missing.iter().map(u32::to_string).collect();
         let gap = match (last, missing.is_empty()) {
             (None, _) => "No chunk has come.".to_owned(),
+            (_, false) if named.len() == 1 => format!("Chunk {} has not come.", named.join(", ")),
             (_, false) => format!("Chunks {} have not come.", named.join(", ")),
             (Some(last), true) => format!("Nothing has come after chunk {last}."),
         };

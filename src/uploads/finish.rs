@@ -17,6 +17,9 @@ use crate::workspace::media::{self, Origin};
 use crate::workspace::{self, Asset, Command};
 use serde_json::json;
 
+/// Times that a thumbnail is begun.
+const MAX_TRIES: u32 = 3;
+
 pub fn key(intent: &Intent, media: MediaType) -> String {
     media::key(&intent.workspace_id, &intent.asset_id, media.extension())
 }
@@ -293,36 +296,43 @@ pub async fn settle<P: Platform, S: Storage>(platform: &P, storage: &S) -> Resul
     let Some(Record { intent, state: State::Stored { asset, .. }, .. }) = storage.transact(store::load)? else {
         return Ok(());
     };
-    // First, so that a picture that ends the instance is not tried again and again.
-    mark_settled(storage, true)?;
     let is_small = asset.size_bytes <= limits::MAX_POSTER_SOURCE_BYTES;
     if asset.kind != Modality::Image || !is_small {
-        return Ok(());
+        return Ok(mark_settled(storage)?);
     }
     let key = media::key(&intent.workspace_id, &asset.asset_id, &asset.extension);
-    let Some(bytes) = platform.read_object(&key).await? else { return Ok(()) };
+    let Some(bytes) = platform.read_object(&key).await? else { return Ok(mark_settled(storage)?) };
+    // Counted before, so that a picture that ends the instance is not tried again and again.
+    let tries = change(storage, |record| {
+        record.tries += 1;
+        record.tries
+    })?;
+    if tries.is_none_or(|tries| tries > MAX_TRIES) {
+        return Ok(mark_settled(storage)?);
+    }
+    rewind(platform, storage).await?;
     match picture::thumbnail_of(&bytes, POSTER_SIDE, limits::MAX_POSTER_PIXELS) {
         Ok(poster) => {
             drop(bytes);
-            // That went well, so what is left may be done again.
-            mark_settled(storage, false)?;
+            // That went well: what is left may be done as often as it takes.
+            change(storage, |record| record.tries = 0)?;
             let poster_key = media::poster_key(&intent.workspace_id, &asset.asset_id);
             platform.put_object(&poster_key, MediaType::Jpeg.mime(), poster).await?;
             amend(platform, storage, &intent, &asset.asset_id, None, Some(true)).await?;
-            Ok(mark_settled(storage, true)?)
+            Ok(mark_settled(storage)?)
         }
         Err(fault) => {
             let fields = json!({ "asset_id": asset.asset_id, "reason": fault.to_string() });
             platform.log(Level::Info, "upload.no_thumbnail", fields);
-            Ok(())
+            Ok(mark_settled(storage)?)
         }
     }
 }
 
-fn mark_settled<S: Storage>(storage: &S, is: bool) -> Result<(), SqlError> {
+fn mark_settled<S: Storage>(storage: &S) -> Result<(), SqlError> {
     change(storage, |record| {
         if let State::Stored { is_settled, .. } = &mut record.state {
-            *is_settled = is;
+            *is_settled = true;
         }
     })?;
     Ok(())

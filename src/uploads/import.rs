@@ -9,8 +9,9 @@ use crate::error::{Code, Refusal};
 use crate::http::percent_decode;
 use crate::media::sniff::MediaType;
 use crate::outbound::{self, FetchFault, Outbound, Reach};
-use crate::platform::{Opened, Platform, PutFault, Storage, Unavailable};
+use crate::platform::{Level, Opened, Platform, PutFault, Storage, Unavailable};
 use crate::time::Timestamp;
+use serde_json::json;
 
 /// Hops from the address that was given to the file: a short link, a host's own, a download server.
 const MAX_REDIRECTS: usize = 5;
@@ -114,6 +115,10 @@ async fn follow<P: Platform>(
             .limit(usize::MAX, HEADERS_MILLIS);
         let opened = platform.open_url(request).await.map_err(|fault| match fault {
             FetchFault::TimedOut => failed("The server did not answer in time.").retry_after(30),
+            FetchFault::Unreachable(reason) => {
+                platform.log(Level::Info, "upload.unreachable", json!({ "reason": reason }));
+                failed("The server could not be reached.")
+            }
             fault => failed(&format!("{}.", sentence(&fault.to_string()))),
         })?;
         match opened.status {
@@ -132,7 +137,7 @@ async fn follow<P: Platform>(
                     429 | 500.. => "Try again in a while, or upload the file with request_upload_url.",
                     _ => "Give the address of the file itself.",
                 };
-                return Err(refusal.next(next).details(serde_json::json!({ "remote_status": status })));
+                return Err(refusal.next(next).details(json!({ "remote_status": status })));
             }
         }
     }

@@ -153,7 +153,8 @@ fn check(record: &Record, number: u32, length: u64) -> Result<(), Refusal> {
     };
     let count = limits::parts(size, part_bytes);
     match limits::part_length(size, part_bytes, number) {
-        None => Err(Refusal::invalid(format!("There is no part {number}; the parts are 1 to {count}."))),
+        None => Err(Refusal::invalid(format!("There is no part {number}; the parts are 1 to {count}."))
+            .next("GET /missing below the upload URL for the parts that are still wanted.")),
         Some(expected) if expected != length => Err(Refusal::new(
             Code::UploadFailed,
             format!("Part {number} of {count} must have {expected} bytes, not {length}."),
@@ -263,10 +264,11 @@ fn missing(sql: &impl Sql, record: &Record, now: Timestamp) -> Result<Option<Ref
     }
     let named: Vec<_> = missing.iter().map(u32::to_string).collect();
     let more = if missing.len() == NAMED { " and perhaps more" } else { "" };
-    let refusal =
-        Refusal::new(Code::IncompleteUpload, format!("Parts {}{more} have not come.", named.join(", ")))
-            .details(json!({ "missing_parts": missing }));
-    Ok(Some(refusal))
+    let message = match named.len() {
+        1 => format!("Part {} has not come.", named.join(", ")),
+        _ => format!("Parts {}{more} have not come.", named.join(", ")),
+    };
+    Ok(Some(Refusal::new(Code::IncompleteUpload, message).details(json!({ "missing_parts": missing }))))
 }
 
 /// What there is now: the asset, or why there is none.

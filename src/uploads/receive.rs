@@ -7,7 +7,6 @@ use super::{finish, gone, intent, limits};
 use crate::crypto;
 use crate::error::{Code, Refusal};
 use crate::id::AssetId;
-use crate::media::size_in_words;
 use crate::media::sniff::MediaType;
 use crate::platform::{Platform, PutFault, Unavailable};
 use futures::future::{self, Either};
@@ -196,8 +195,8 @@ async fn compare<P: Platform>(
     let is_said_otherwise = |known: &Option<String>| matches!((known, &incoming.sha256), (Some(a), Some(b)) if a != b);
     if asset.size_bytes != incoming.length || is_said_otherwise(&asset.sha256) {
         platform.discard(incoming.stream).await;
-        let sizes = format!("{} against {}", size_in_words(incoming.length), size_in_words(asset.size_bytes));
-        return Ok(Err(conflict().details(serde_json::json!({ "sizes": sizes }))));
+        let sizes = serde_json::json!({ "sent_bytes": incoming.length, "stored_bytes": asset.size_bytes });
+        return Ok(Err(conflict().details(sizes)));
     }
     let known = match asset.sha256.clone() {
         Some(known) => known,

@@ -291,18 +291,22 @@ async fn get<P: Platform, S: Storage>(
 pub async fn expire<P: Platform, S: Storage>(platform: &P, storage: &S) -> Result<(), Unavailable> {
     let Some(record) = storage.transact(store::load)? else { return Ok(()) };
     if record.has_ended() || matches!(record.state, State::Storing { .. }) {
-        return Ok(());
+        return finish::register(platform, storage).await;
     }
     close(platform, &record).await?;
     let now = platform.now();
-    storage.transact(|sql| {
-        if let Some(mut record) = store::load(sql)?.filter(|record| !record.has_ended()) {
-            record.end(State::Expired, now);
-            store::forget_pieces(sql)?;
-            store::save(sql, &record)?;
-        }
-        Ok(())
+    let is_over = storage.transact(|sql| {
+        let is_open = |record: &Record| matches!(record.state, State::Pending { .. } | State::Receiving { .. });
+        let Some(mut record) = store::load(sql)?.filter(is_open) else { return Ok(false) };
+        record.end(State::Expired, now);
+        store::forget_pieces(sql)?;
+        store::save(sql, &record)?;
+        Ok(true)
     })?;
+    if !is_over {
+        // Meanwhile it has arrived: too late to give it up.
+        return finish::register(platform, storage).await;
+    }
     if leaves_something(&record) {
         // Who is still sending clears up after themselves (`finish::take`), or it is done when this is forgotten.
         finish::clear(platform, &record.intent).await?;

@@ -92,7 +92,8 @@ fn each_place_takes_its_methods() {
         ("GET", "/parts/1", 405),
         ("POST", "/missing", 405),
         ("GET", "/elsewhere", 404),
-        ("GET", "/parts/1/2", 404),
+        ("GET", "/parts/1/2", 405),
+        ("PUT", "/parts/1/2", 400),
         ("PUT", "/parts/x", 400),
         ("PUT", "/parts/0", 400),
         ("PUT", "/parts/-1", 400),
@@ -146,7 +147,7 @@ fn who_may_no_longer_store_is_refused() {
             role: Role::Owner,
             label: None,
         };
-        let set = Command::SetRole { actor: Actor::operator("r"), person: PersonId::of("ada"), role };
+        let set = Command::SetRole { actor: Actor::person(&PersonId::of("bob"), None, "r"), person: PersonId::of("ada"), role };
         for command in [add, set] {
             desk.memory.run(desk.memory.ask::<Workspace>(workspace.as_str(), command)).unwrap();
         }
@@ -163,7 +164,7 @@ fn who_may_no_longer_store_is_refused() {
         let sent = Ask::put(&ticket.url, Stream::of(png(1)).slowly(10_000));
         let meanwhile = async {
             desk.memory.sleep(2_000).await;
-            let command = Command::SetRole { actor: Actor::operator("r"), person: PersonId::of("ada"), role };
+            let command = Command::SetRole { actor: Actor::person(&PersonId::of("bob"), None, "r"), person: PersonId::of("ada"), role };
             desk.memory.ask::<Workspace>(&desk.ada.workspace_id, command).await.unwrap();
         };
         let add = Command::AddMember {

@@ -178,7 +178,7 @@ fn what_is_not_the_file() {
         ("x-cut-after: 40", &png(1), "UPLOAD_FAILED", "broke off", "another public https address"),
         ("x-cut-after: 1500\ncontent-length: 9999", &png(1), "UPLOAD_FAILED", "broke off", "another public https address"),
         ("x-takes: 720001", &png(1), "UPLOAD_FAILED", "12 minutes", "another public https address"),
-        (&length, &large, "FILE_TOO_LARGE", "64", "smaller"),
+        (&length, &large, "FILE_TOO_LARGE", "67108864 bytes", "smaller"),
         ("", &large, "FILE_TOO_LARGE", "larger", "smaller"),
     ]) {
         let desk = Desk::with(number, &[]);
