@@ -150,7 +150,7 @@ fn one_body() {
           "error": {
             "code": "UPLOAD_FAILED",
             "message": "The file is none of PNG, JPEG, WebP, MP4, WAV and MP3: by its first bytes it is an HTML page.",
-            "next": "Convert it to one of these and upload that.",
+            "next": "Check that it is the file you mean, or convert it to one of these and upload that.",
             "request_id": "ID",
             "retryable": false
           }
@@ -160,7 +160,7 @@ fn one_body() {
           "error": {
             "code": "UPLOAD_FAILED",
             "message": "The file is none of PNG, JPEG, WebP, MP4, WAV and MP3: by its first bytes it is an HTML page.",
-            "next": "Convert it to one of these and upload that.",
+            "next": "Check that it is the file you mean, or convert it to one of these and upload that.",
             "request_id": "ID",
             "retryable": false
           },
@@ -170,12 +170,12 @@ fn one_body() {
           "state": "failed"
         }"#]]);
     says(&desk, "get_upload_status", &json!({ "upload_id": page.id }), &expect![[r#"
-        UPLOAD_FAILED: The file is none of PNG, JPEG, WebP, MP4, WAV and MP3: by its first bytes it is an HTML page. Next: Convert it to one of these and upload that.
+        UPLOAD_FAILED: The file is none of PNG, JPEG, WebP, MP4, WAV and MP3: by its first bytes it is an HTML page. Next: Check that it is the file you mean, or convert it to one of these and upload that.
         {
           "error": {
             "code": "UPLOAD_FAILED",
             "message": "The file is none of PNG, JPEG, WebP, MP4, WAV and MP3: by its first bytes it is an HTML page.",
-            "next": "Convert it to one of these and upload that.",
+            "next": "Check that it is the file you mean, or convert it to one of these and upload that.",
             "retryable": false
           },
           "expires_at": "2026-11-21T07:47:00.000Z",
@@ -187,7 +187,7 @@ fn one_body() {
           "error": {
             "code": "UPLOAD_FAILED",
             "message": "The request has no Content-Length.",
-            "next": "Send the file from disk, not through a pipe: --data-binary @FILE.",
+            "next": "Send the file from disk, not through a pipe: curl -T PATH, or --data-binary @PATH.",
             "request_id": "ID",
             "retryable": false
           }
@@ -238,7 +238,8 @@ fn one_body() {
           "error": {
             "code": "UPLOAD_CONFLICT",
             "details": {
-              "sizes": "2 KB against 2 KB"
+              "sent_bytes": 1438,
+              "stored_bytes": 1844
             },
             "message": "Another file was already uploaded to this URL; it takes one.",
             "next": "GET this URL for that file, or ask for a new URL for this one.",
@@ -323,7 +324,7 @@ fn parts() {
           "error": {
             "code": "INVALID_INPUTS",
             "message": "There is no part 9; the parts are 1 to 4.",
-            "next": "Correct the named field and call again.",
+            "next": "GET /missing below the upload URL for the parts that are still wanted.",
             "request_id": "ID",
             "retryable": false
           }
@@ -333,7 +334,7 @@ fn parts() {
           "error": {
             "code": "UPLOAD_FAILED",
             "message": "The file is none of PNG, JPEG, WebP, MP4, WAV and MP3: by its first bytes it is something else.",
-            "next": "Convert it to one of these and upload that.",
+            "next": "Check that it is the file you mean, or convert it to one of these and upload that.",
             "request_id": "ID",
             "retryable": false
           }
@@ -394,7 +395,7 @@ fn chunks() {
     let (desk, bytes) = (Desk::new(), png(1));
     let asked = json!({ "filename": "a.png", "mime_type": "image/png", "total_size_bytes": bytes.len() });
     says(&desk, "upload_media_init", &asked, &expect![[r#"
-        session_id ID. Send 1 chunks of 49152 bytes (the last one shorter) with upload_media_chunk, chunk_index from 0, then upload_media_finalize. Each chunk keeps it open for 15 minutes.
+        session_id ID. Send one chunk with upload_media_chunk, chunk_index 0, then upload_media_finalize. Each chunk keeps it open for 15 minutes.
         {
           "expires_at": "2026-11-21T07:47:00.000Z",
           "max_chunk_bytes": 262144,
@@ -414,7 +415,7 @@ fn chunks() {
           "received_bytes": 944,
           "total_size_bytes": 1844
         }"#]]);
-    says(&desk, "upload_media_finalize", &last, &expect!["INCOMPLETE_UPLOAD: Chunks 0 have not come. 944 of 1844 bytes are there. Next: Send what is missing and finish again."]);
+    says(&desk, "upload_media_finalize", &last, &expect!["INCOMPLETE_UPLOAD: Chunk 0 has not come. 944 of 1844 bytes are there. Next: Send what is missing and finish again."]);
     says(&desk, "upload_media_chunk", &chunk(&id, 1, b"other"), &expect!["UPLOAD_CONFLICT: Chunk 1 was sent before, with other bytes. Next: Send each piece of the file under its own chunk_index, or begin again with upload_media_init."]);
     says(&desk, "upload_media_chunk", &chunk(&id, 0, &bytes), &expect!["FILE_TOO_LARGE: With chunk 0 the file would have 2788 bytes; 1844 were announced. Next: Send only the pieces of this file, or begin again with the right total_size_bytes."]);
     says(&desk, "upload_media_chunk", &chunk(&id, 5120, b"x"), &expect!["INVALID_INPUTS: `chunk_index` must be below 5120. Next: Correct the named field and call again."]);
@@ -477,7 +478,7 @@ fn addresses() {
     says(&desk, "upload_file", &at(page), &expect!["UPLOAD_FAILED: The file is none of PNG, JPEG, WebP, MP4, WAV and MP3: by its first bytes it is an HTML page. Next: Give the address of the file itself, not of a page about it."]);
     says(&desk, "upload_file", &at("https://files.example.com/403"), &expect!["UPLOAD_FAILED: The server answered with status 403. Next: Give an address that needs no sign-in, such as a signed or shared link."]);
     says(&desk, "upload_file", &at("https://files.example.com/to"), &expect!["UPLOAD_FAILED: The file cannot be fetched from there. The address it redirects to is refused: The URL must name a host, not an IP address. Next: Give another public https address, or upload the file with request_upload_url."]);
-    says(&desk, "upload_file", &at("https://files.example.com/none"), &expect!["UPLOAD_FAILED: The server could not be reached (nothing is served at https://files.example.com/none). Next: Give another public https address, or upload the file with request_upload_url."]);
+    says(&desk, "upload_file", &at("https://files.example.com/none"), &expect!["UPLOAD_FAILED: The server could not be reached. Next: Give another public https address, or upload the file with request_upload_url."]);
     says(&desk, "upload_file", &at("https://files.example.com/slow"), &expect![[r#"
         The upload is receiving. Next: call get_upload_status with upload_id ID and wait_seconds.
         {
@@ -485,6 +486,6 @@ fn addresses() {
           "state": "receiving",
           "upload_id": "ID"
         }"#]]);
-    says(&desk, "upload_file", &at("http://files.example.com/"), &expect!["INVALID_INPUTS: `url` cannot be fetched: the URL must begin with https://. Next: Correct the named field and call again."]);
-    says(&desk, "upload_file", &json!({}), &expect!["INVALID_INPUTS: Give either `url` or `file`, not both and not neither. Next: Correct the named field and call again."]);
+    says(&desk, "upload_file", &at("http://files.example.com/"), &expect!["INVALID_INPUTS: `url` cannot be fetched: the URL must begin with https://. Next: Give another public https address, or upload the file with request_upload_url."]);
+    says(&desk, "upload_file", &json!({}), &expect!["INVALID_INPUTS: Give one of `url` and `file`, and not both. Next: Correct the named field and call again."]);
 }
