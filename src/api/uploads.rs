@@ -219,7 +219,7 @@ impl<P: Platform> Asked<'_, P> {
             received_parts: pieces.map(|pieces| pieces.received.as_slice()),
             error,
         };
-        json_body(if view.word == Word::Expired { 410 } else { 200 }, &body)
+        json_body(200, &body)
     }
 
     async fn view(&self, id: &AssetId) -> Result<Result<View, Refusal>, Unavailable> {
@@ -227,7 +227,10 @@ impl<P: Platform> Asked<'_, P> {
     }
 
     async fn state(&self, id: &AssetId) -> Outcome<P::Stream> {
-        Ok(self.view(id).await?.map(|view| self.shown(&view)))
+        Ok(self.view(id).await?.and_then(|view| match view.word {
+            Word::Expired => Err(uploads::gone()),
+            _ => Ok(self.shown(&view)),
+        }))
     }
 
     async fn cancel(&self, id: &AssetId) -> Outcome<P::Stream> {
@@ -268,7 +271,9 @@ impl<P: Platform> Asked<'_, P> {
             let refusal = Refusal::new(Code::UploadFailed, "The request has no Content-Length.");
             return refuse(
                 411,
-                refusal.next("Send the file from disk, not through a pipe: --data-binary @FILE."),
+                refusal.next(
+                    "Send the file from disk, not through a pipe: curl -T PATH, or --data-binary @PATH.",
+                ),
             );
         };
         let sha256 = match headers.get("content-digest").map(receive::content_digest).transpose() {
@@ -318,8 +323,11 @@ impl<P: Platform> Asked<'_, P> {
         let lines = |view: View| -> String {
             view.missing_parts(MAX_MISSING).iter().map(|number| format!("{number}\n")).collect()
         };
-        let text =
-            self.view(id).await?.map(|view| if view.asset.is_some() { String::new() } else { lines(view) });
+        let text = self.view(id).await?.and_then(|view| match view.word {
+            Word::Expired => Err(uploads::gone()),
+            Word::Stored => Ok(String::new()),
+            _ => Ok(lines(view)),
+        });
         Ok(text.map(|text| Response::text(200, "text/plain; charset=utf-8", text)))
     }
 

@@ -4,12 +4,14 @@
 use super::receive::{self, SNIFF_BYTES};
 use super::state::{Record, State};
 use super::upload::{change, close, rewind};
-use super::{Door, finish, limits, name};
+use super::{Door, claim, finish, limits, name};
 use crate::error::{Code, Refusal};
 use crate::http::percent_decode;
 use crate::media::sniff::MediaType;
 use crate::outbound::{self, FetchFault, Outbound, Reach};
-use crate::platform::{Opened, Platform, PutFault, Storage, Unavailable};
+use crate::platform::{Level, Opened, Platform, PutFault, Storage, Unavailable};
+use crate::time::Timestamp;
+use serde_json::json;
 
 /// Hops from the address that was given to the file: a short link, a host's own, a download server.
 const MAX_REDIRECTS: usize = 5;
@@ -28,7 +30,7 @@ pub async fn import<P: Platform, S: Storage>(
         record.state = State::Receiving { attempt: "import".into(), until };
         record.may_hold = true;
     })?;
-    let outcome = fetch(platform, record, url, *reach).await?;
+    let outcome = fetch(platform, record, url, *reach, until).await?;
     let failed = match outcome {
         Ok((media, given_name)) => {
             if let Some(given) = given_name {
@@ -51,6 +53,7 @@ async fn fetch<P: Platform>(
     record: &Record,
     url: &str,
     reach: Reach,
+    until: Timestamp,
 ) -> Result<Imported, Unavailable> {
     let intent = &record.intent;
     let (opened, at) = match follow(platform, reach, url).await {
@@ -60,8 +63,8 @@ async fn fetch<P: Platform>(
     let given_name = named(&opened, &at);
     let Opened { length, body, .. } = opened;
     let Some(body) = body else { return Ok(Err(failed("The server sent no file."))) };
-    if let Some(length) = length
-        && let Err(refusal) = intent.check_length(length)
+    if let Some(length) = length.filter(|length| *length > 0)
+        && let Err(refusal) = claim::admit(platform, intent, length).await?
     {
         return Ok(Err(refusal));
     }
@@ -69,15 +72,21 @@ async fn fetch<P: Platform>(
         Ok(peeked) => peeked,
         Err(fault) => return Ok(Err(fault_in_words(fault)?)),
     };
+    if head.is_empty() {
+        return Ok(Err(failed("The server sent an empty file.")));
+    }
     // Where it is not said, only the type's own limit bounds it.
     let size = length.unwrap_or(head.len() as u64);
     let media = match intent.check_type(&head, size) {
         Ok(media) => media,
-        Err(refusal) => {
+        Err(refusal) if refusal.code == Code::UploadFailed => {
             return Ok(Err(refusal.next("Give the address of the file itself, not of a page about it.")));
         }
+        Err(refusal) => return Ok(Err(refusal)),
     };
-    let mut object = finish::object(intent, media, length, limits::IMPORT_MILLIS);
+    let left = until.millis_since(platform.now()).clamp(0, i64::from(limits::IMPORT_MILLIS));
+    let mut object =
+        finish::object(intent, media, length, u32::try_from(left).unwrap_or(limits::IMPORT_MILLIS));
     if intent.name.is_none() {
         object.disposition = given_name.as_deref().map(name::disposition);
     }
@@ -107,6 +116,10 @@ async fn follow<P: Platform>(
             .limit(usize::MAX, HEADERS_MILLIS);
         let opened = platform.open_url(request).await.map_err(|fault| match fault {
             FetchFault::TimedOut => failed("The server did not answer in time.").retry_after(30),
+            FetchFault::Unreachable(reason) => {
+                platform.log(Level::Info, "upload.unreachable", json!({ "reason": reason }));
+                failed("The server could not be reached.")
+            }
             fault => failed(&format!("{}.", sentence(&fault.to_string()))),
         })?;
         match opened.status {
@@ -125,7 +138,7 @@ async fn follow<P: Platform>(
                     429 | 500.. => "Try again in a while, or upload the file with request_upload_url.",
                     _ => "Give the address of the file itself.",
                 };
-                return Err(refusal.next(next).details(serde_json::json!({ "remote_status": status })));
+                return Err(refusal.next(next).details(json!({ "remote_status": status })));
             }
         }
     }
@@ -149,6 +162,7 @@ fn named<S>(opened: &Opened<S>, url: &str) -> Option<String> {
         Some(rest.split(';').next()?.trim().trim_matches('"').to_owned())
     });
     let path = url.split(['?', '#']).next().unwrap_or_default();
+    let path = path.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map_or("", |(_, path)| path);
     let last = path.rsplit('/').next().filter(|last| last.contains('.')).map(percent_decode);
     said.or(last).as_deref().and_then(name::clean)
 }

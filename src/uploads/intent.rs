@@ -80,9 +80,8 @@ impl Intent {
             let found = name_of_stranger(head).unwrap_or("something else");
             let message =
                 format!("The file is none of {ACCEPTED_IN_WORDS}: by its first bytes it is {found}.");
-            return Err(
-                Refusal::new(Code::UploadFailed, message).next("Convert it to one of these and upload that.")
-            );
+            return Err(Refusal::new(Code::UploadFailed, message)
+                .next("Check that it is the file you mean, or convert it to one of these and upload that."));
         };
         if let Some(declared) = self.declared.filter(|declared| declared.modality() != media.modality()) {
             let message =

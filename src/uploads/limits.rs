@@ -68,8 +68,12 @@ pub fn part_length(size_bytes: u64, part_bytes: u64, number: u32) -> Option<u64>
 }
 
 pub fn too_large(what: &str, size_bytes: u64, max_bytes: u64) -> Refusal {
-    let message =
-        format!("{what} may have at most {}, not {}.", size_in_words(max_bytes), size_in_words(size_bytes));
+    let (most, size) = (size_in_words(max_bytes), size_in_words(size_bytes));
+    // A little too large reads the same in round numbers.
+    let message = match most == size {
+        true => format!("{what} may have at most {max_bytes} bytes, not {size_bytes}."),
+        false => format!("{what} may have at most {most}, not {size}."),
+    };
     Refusal::new(Code::FileTooLarge, message)
 }
 

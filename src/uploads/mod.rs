@@ -76,5 +76,5 @@ pub async fn view<P: Platform>(
 /// An upload that was never there answers as one that is long over.
 pub fn gone() -> Refusal {
     Refusal::new(Code::SessionExpired, "This upload has expired, or never existed.")
-        .next("Ask for a new upload URL; a file that was stored is in list_media.")
+        .next("Begin a new upload; a file that was stored is in list_media.")
 }

@@ -7,7 +7,6 @@ use super::{finish, gone, intent, limits};
 use crate::crypto;
 use crate::error::{Code, Refusal};
 use crate::id::AssetId;
-use crate::media::size_in_words;
 use crate::media::sniff::MediaType;
 use crate::platform::{Platform, PutFault, Unavailable};
 use futures::future::{self, Either};
@@ -66,13 +65,14 @@ pub async fn receive<P: Platform>(
         platform.ask::<Upload>(asset_id.as_str(), release).await?;
         return Ok(Err(refusal));
     }
-    let is_ours = media.is_some();
+    let stored = media.and_then(Result::ok);
     let view = match super::view(platform, asset_id, arrived).await? {
         Ok(view) => view,
         Err(refusal) => return Ok(Err(refusal)),
     };
     let Some(asset) = &view.asset else { return Ok(Err(view.error.unwrap_or_else(gone))) };
     // Another attempt that was taken for dead was faster; what this one sent is lost unless it can be told to be the same.
+    let is_ours = stored.is_some_and(|media| asset.mime_type == media.mime());
     if !is_ours && (declared.is_none() || asset.sha256 != declared) {
         return Ok(Err(conflict().next("Send it once more: the same bytes are answered with that file.")));
     }
@@ -199,8 +199,8 @@ async fn compare<P: Platform>(
         |known: &Option<String>| matches!((known, &incoming.sha256), (Some(a), Some(b)) if a != b);
     if asset.size_bytes != incoming.length || is_said_otherwise(&asset.sha256) {
         platform.discard(incoming.stream).await;
-        let sizes = format!("{} against {}", size_in_words(incoming.length), size_in_words(asset.size_bytes));
-        return Ok(Err(conflict().details(serde_json::json!({ "sizes": sizes }))));
+        let sizes = serde_json::json!({ "sent_bytes": incoming.length, "stored_bytes": asset.size_bytes });
+        return Ok(Err(conflict().details(sizes)));
     }
     let known = match asset.sha256.clone() {
         Some(known) => known,

@@ -57,6 +57,9 @@ pub struct Record {
     pub multipart: Option<String>,
     /// An attempt may have stored an object and died before it could say so.
     pub may_hold: bool,
+    /// How often its thumbnail was begun and not finished: a picture can end the instance that decodes it.
+    #[serde(default)]
+    pub tries: u32,
     /// After it has ended: until when it is remembered.
     pub forget_at: Option<Timestamp>,
 }
@@ -70,6 +73,7 @@ impl Record {
             expires_at,
             multipart: None,
             may_hold: false,
+            tries: 0,
             forget_at: None,
         }
     }

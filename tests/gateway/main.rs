@@ -15,4 +15,5 @@ mod sessions;
 mod support;
 mod tasks;
 mod upgrade;
+mod uploads;
 mod workflows;

@@ -123,7 +123,7 @@ impl Memory {
         }
         self.state(|state| {
             let (_, parts) =
-                state.uploads.get_mut(upload).ok_or(PutFault::Unavailable("no upload".into()))?;
+                state.uploads.get_mut(upload).ok_or(PutFault::Unavailable("NoSuchUpload (10024)".into()))?;
             let etag = digest(&bytes);
             parts.insert(number, bytes);
             Ok(Part { number, etag })
@@ -132,7 +132,8 @@ impl Memory {
 
     pub fn end(&self, key: &str, upload: &str, parts: &[Part]) -> Result<(), PutFault> {
         self.state(|state| {
-            let (_, kept) = state.uploads.get(upload).ok_or(PutFault::Unavailable("no upload".into()))?;
+            let (_, kept) =
+                state.uploads.get(upload).ok_or(PutFault::Unavailable("NoSuchUpload (10024)".into()))?;
             let mut bytes = Vec::new();
             for part in parts {
                 match kept.get(&part.number).filter(|bytes| digest(bytes) == part.etag) {
