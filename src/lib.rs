@@ -59,6 +59,11 @@
 //! 3. The run ends, tells the session ([`session`]), which numbers the event, keeps it for `Last-Event-ID` and
 //!    pushes it down the stream.
 //!
+//! # Files that nobody needs
+//! Deleting a file puts its objects into the workspace's trash, which its alarm empties. What no index ever named
+//! (outputs of a cancelled run, what a crash left) [`collector`] finds: the Worker sweeps object storage once an hour
+//! and asks each workspace what it does not need ([`workspace::inventory`]).
+//!
 //! # Money
 //! [`workspace::ledger`]: every change is one transaction in one object, and SQLite itself refuses a state in
 //! which granted ≠ balance + reserved + spent. [`workspace::audit`] says who did it, by which token, in which request.
@@ -107,6 +112,8 @@ pub mod uploads;
 pub mod workflows;
 
 pub mod runs;
+
+pub mod collector;
 
 pub mod tools;
 

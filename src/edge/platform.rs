@@ -212,10 +212,10 @@ impl Platform for Workers {
     async fn list_objects(
         &self,
         prefix: &str,
-        cursor: Option<&str>,
+        after: Option<&str>,
         limit: u32,
     ) -> Result<Listing, Unavailable> {
-        bytes::Bucket::of(&self.env, MEDIA)?.list(prefix, cursor, limit).await
+        bytes::Bucket::of(&self.env, MEDIA)?.list(prefix, after, limit).await
     }
 
     async fn peek(

@@ -321,11 +321,11 @@ impl Platform for Memory {
     async fn list_objects(
         &self,
         prefix: &str,
-        cursor: Option<&str>,
+        after: Option<&str>,
         limit: u32,
     ) -> Result<Listing, Unavailable> {
         let is_lost = self.enter("list").await?;
-        self.leave(is_lost, self.listing(prefix, cursor, limit)).await
+        self.leave(is_lost, self.listing(prefix, after, limit)).await
     }
 
     async fn peek(

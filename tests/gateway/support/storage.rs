@@ -148,9 +148,9 @@ impl Memory {
         })
     }
 
-    pub fn listing(&self, prefix: &str, cursor: Option<&str>, limit: u32) -> Listing {
+    pub fn listing(&self, prefix: &str, after: Option<&str>, limit: u32) -> Listing {
         self.state(|state| {
-            let after = cursor.unwrap_or_default();
+            let after = after.unwrap_or_default();
             let found = state.files.iter().filter(|(key, _)| key.starts_with(prefix) && key.as_str() > after);
             let mut objects: Vec<_> = found
                 .take(limit as usize + 1)
@@ -162,8 +162,7 @@ impl Memory {
                 .collect();
             let has_more = objects.len() > limit as usize;
             objects.truncate(limit as usize);
-            let cursor = objects.last().filter(|_| has_more).map(|last| last.key.clone());
-            Listing { objects, cursor }
+            Listing { objects, has_more }
         })
     }
 }
