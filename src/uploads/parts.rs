@@ -34,7 +34,7 @@ pub async fn put<P: Platform>(
         Reply::View(_) => return Ok(Ok(())),
         Reply::Busy => return Ok(Err(receive::busy())),
         Reply::Refused(refusal) => return Ok(Err(*refusal)),
-        Reply::Go { .. } | Reply::Done | Reply::Gone => return Ok(Err(gone())),
+        Reply::Go { .. } | Reply::Done | Reply::Gone | Reply::Batch(_) | Reply::Slot(_) => return Ok(Err(gone())),
     };
     let stored = store_part(platform, &view, &multipart, number, incoming, &attempt).await;
     let etag = stored.as_ref().ok().and_then(|part| part.as_ref().ok().cloned());

@@ -50,7 +50,7 @@ pub async fn receive<P: Platform>(
         Reply::View(view) => return compare(platform, asset_id, *view, incoming).await,
         Reply::Busy => return Ok(Err(busy())),
         Reply::Refused(refusal) => return Ok(Err(*refusal)),
-        Reply::Done | Reply::Gone => return Ok(Err(gone())),
+        Reply::Done | Reply::Gone | Reply::Batch(_) | Reply::Slot(_) => return Ok(Err(gone())),
     };
     let declared = incoming.sha256.clone();
     let outcome = store(platform, &view, incoming, &attempt).await;
