@@ -17,10 +17,8 @@ const LOOK_EVERY_MILLIS = 60_000;
 const LARGEST_THUMBNAIL_BYTES = 40_000_000;
 
 const $ = (id) => document.getElementById(id);
-const root = $("uploads");
-const isSeveral = root.dataset.several === "true";
-const mostFiles = Number(root.dataset.maxFiles);
-const kinds = JSON.parse(root.dataset.kinds);
+const { several, maxFiles, kinds: kindsInJson } = $("uploads").dataset;
+const [isSeveral, mostFiles, kinds] = [several === "true", Number(maxFiles), JSON.parse(kindsInJson)];
 const base = location.pathname.replace(/\/$/, "");
 
 /// One row. `state`: waiting, sending, stored, failed, unfinished (begun before a reload, its file not here), gone.
@@ -392,7 +390,6 @@ function tell(sentence) {
   sentences.push(sentence);
   if (!isTelling) hear();
 }
-
 function hear() {
   const sentence = sentences.splice(0).join(" ");
   isTelling = sentence !== "";
@@ -425,8 +422,7 @@ function closed(told) {
 function showExpiry(iso) {
   expiresAt = new Date(iso);
   $("expires").dateTime = iso;
-  const isToday = expiresAt.toDateString() === new Date().toDateString();
-  $("expires").textContent = expiresAt.toLocaleString([], { timeStyle: "short", ...(isToday ? {} : { dateStyle: "medium" }) });
+  $("expires").textContent = expiresAt.toLocaleTimeString([], { timeStyle: "short" });
 }
 
 /// How the link is; what was begun before a reload comes back into the list.

@@ -15,4 +15,5 @@ mod sessions;
 mod support;
 mod tasks;
 mod upgrade;
+mod upload_page;
 mod workflows;
