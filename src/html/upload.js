@@ -4,7 +4,7 @@
 
 const FILES_AT_ONCE = 3;
 const PARTS_AT_ONCE = 3;
-// Browsers open six connections to a host; one is left for questions.
+// Of six connections that browsers open to a host.
 const BODIES_AT_ONCE = 5;
 // A body that has not moved for so long is sent again.
 const STALLED_MILLIS = 30_000;
@@ -118,11 +118,7 @@ function putNow(item, url, blob, onProgress) {
 }
 
 /// So long, or until the browser is online again.
-const rest = (millis) =>
-  new Promise((resolve) => {
-    setTimeout(resolve, millis);
-    addEventListener("online", resolve, { once: true });
-  });
+const rest = (millis) => new Promise((resolve) => (setTimeout(resolve, millis), addEventListener("online", resolve, { once: true })));
 
 /// Does it, again and again while that can help.
 async function persist(item, work) {
@@ -166,6 +162,8 @@ async function run(item) {
   } catch (fault) {
     if (item.state !== "sending") return;
     item.state = "failed";
+    // The same bytes would be refused again.
+    item.isRefused = ["UPLOAD_FAILED", "FILE_TOO_LARGE", "INVALID_INPUTS"].includes(fault.code);
     say(item, fault.message);
     tell(`${item.name} is not stored. ${fault.message}`);
     if (fault.code === "SESSION_EXPIRED") look();
@@ -360,7 +358,8 @@ let announced = 0;
 function showSum() {
   const stored = items.filter((item) => item.state === "stored").length;
   const active = items.filter((item) => item.state === "sending" || item.state === "waiting");
-  $("summary").textContent = `${stored} of ${items.filter((item) => !item.isRefused).length} stored`;
+  const wanted = items.filter((item) => !item.isRefused).length;
+  $("summary").textContent = wanted > 0 ? `${stored} of ${wanted} stored` : "";
   if (active.length === 0) return void (announced = 0);
   const all = active.reduce((sum, item) => sum + item.size, 0);
   const quarter = Math.floor((4 * active.reduce((sum, item) => sum + item.sent, 0)) / all);

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import fs from "node:fs";
+import net from "node:net";
 import path from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -15,7 +16,7 @@ import { tool } from "./support/mcp.mjs";
 const LARGE_BYTES = 20 * 1024 * 1024;
 const WAIT_MILLIS = 60_000;
 // Fast enough for a test, slow enough to be cut in the middle.
-const SLOW = { offline: false, latency: 5, downloadThroughput: -1, uploadThroughput: 4_000_000 };
+const SLOW = { offline: false, latency: 5, downloadThroughput: -1, uploadThroughput: 1_000_000 };
 const OFFLINE = { ...SLOW, offline: true };
 const FREE = { ...SLOW, uploadThroughput: -1, latency: 0 };
 const SCREENSHOTS = process.env.ATELIER_SCREENSHOTS;
@@ -73,6 +74,27 @@ async function visit({ ticket, ...options } = {}) {
   await cdp.send("Network.enable");
   const network = (conditions) => cdp.send("Network.emulateNetworkConditions", conditions);
   return { ...somebody, ticket: asked, puts, asks, cdp, network };
+}
+
+/// A cable between browser and gateway that can be pulled: Chromium's own offline mode leaves what is under way alone.
+async function cable() {
+  const sockets = new Set();
+  let isPulled = false;
+  const server = net.createServer((near) => {
+    if (isPulled) return void near.destroy();
+    const far = net.connect(gateway.port, "127.0.0.1");
+    for (const [socket, other] of [[near, far], [far, near]]) {
+      sockets.add(socket);
+      socket.on("error", () => {}).on("close", () => (sockets.delete(socket), other.destroy())).pipe(other);
+    }
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const pull = () => {
+    isPulled = true;
+    for (const socket of sockets) socket.destroy();
+  };
+  const address = (url) => url.replace(`:${gateway.port}`, `:${server.address().port}`);
+  return { address, pull, mend: () => (isPulled = false), close: () => (pull(), server.close()) };
 }
 
 const rowOf = (page, name) => page.locator("li.upload", { hasText: name });
@@ -149,16 +171,22 @@ test("two files are chosen, stored, and the chat gets their ids", async () => {
 });
 
 test("a large file is dropped, the connection goes away in the middle, and every byte arrives", async () => {
-  const { page, ticket, network, puts } = await visit();
+  const line = await cable();
+  open.push(line);
+  const asked = await link();
+  const ticket = { ...asked, upload_page_url: line.address(asked.upload_page_url) };
+  const { page, network, puts } = await visit({ ticket });
   const file = picture(3, LARGE_BYTES);
   await network(SLOW);
   await hand(page, "drop", chosen("large.png", file));
   const bar = rowOf(page, "large.png").locator("progress");
   await page.waitForFunction((element) => element.value > 10, await bar.elementHandle(), { timeout: WAIT_MILLIS });
   await network(OFFLINE);
+  line.pull();
   await page.locator(".said", { hasText: "You are offline" }).waitFor();
   await shoot(page, "offline");
   await sleep(2000);
+  line.mend();
   await network(FREE);
   await stored(page, "large.png");
   assert.ok(puts.length > 3, `${puts.length} PUTs: nothing was interrupted`);
