@@ -67,10 +67,22 @@ pub struct Config {
     pub rate_limit_oauth: u32,
     /// What the files of one workspace may take up; None: any amount.
     pub storage_quota_bytes: Option<u64>,
+    /// The same bucket by its S3 address, for large files.
+    pub s3: Option<S3>,
     /// How long a presigned upload URL works.
     pub upload_url_seconds: u32,
     /// OAuth clients that the operator registered by hand.
     pub clients: Vec<ConfiguredClient>,
+}
+
+/// Keys to the media bucket by R2's S3 API.
+#[derive(Clone, Debug)]
+pub struct S3 {
+    /// `https://ACCOUNT.r2.cloudflarestorage.com`
+    pub endpoint: String,
+    pub bucket: String,
+    pub access_key_id: String,
+    pub secret_access_key: Secret,
 }
 
 /// What a sign-in provider gave the operator for this gateway.
@@ -212,6 +224,14 @@ pub const SETTINGS: &[(&str, bool, &str)] = &[
         false,
         "Optional. Seconds for which a presigned upload URL works; 900 if unset, 86400 at most.",
     ),
+    (
+        "R2_S3_ENDPOINT",
+        false,
+        "Optional, with the next three. The S3 address of R2, `https://ACCOUNT.r2.cloudflarestorage.com`: files above 100 MB then go to it in one piece instead of in parts.",
+    ),
+    ("R2_S3_BUCKET", false, "For S3 uploads. The bucket that is bound as MEDIA: `atelier-media`."),
+    ("R2_ACCESS_KEY_ID", true, "For S3 uploads. Of an R2 API token that may write objects of this bucket."),
+    ("R2_SECRET_ACCESS_KEY", true, "For S3 uploads."),
 ];
 
 impl Config {
@@ -262,6 +282,7 @@ impl Config {
             rate_limit_personal: requests(&given, "RATE_LIMIT_PERSONAL", REQUESTS_PERSONAL)?,
             rate_limit_oauth: requests(&given, "RATE_LIMIT_OAUTH", REQUESTS_OAUTH)?,
             storage_quota_bytes: gigabytes(&given, "STORAGE_QUOTA_GIGABYTES", STORAGE_QUOTA_GIGABYTES)?,
+            s3: s3(&given)?,
             upload_url_seconds: seconds(&given, "UPLOAD_URL_SECONDS", UPLOAD_URL_SECONDS)?,
             clients,
         })
@@ -303,6 +324,24 @@ fn oidc(given: &Given) -> Result<Option<Oidc>, String> {
             Err("OIDC_ISSUER is set but OIDC_CLIENT_ID and OIDC_CLIENT_SECRET are not.".into())
         }
         (None, Some(_)) => Err("OIDC_CLIENT_ID is set but OIDC_ISSUER is not.".into()),
+    }
+}
+
+/// All four or none.
+fn s3(given: &Given) -> Result<Option<S3>, String> {
+    const NAMES: [&str; 4] = ["R2_S3_ENDPOINT", "R2_S3_BUCKET", "R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY"];
+    match NAMES.map(given) {
+        [Some(endpoint), Some(bucket), Some(access_key_id), Some(secret)] if is_origin(&endpoint) => {
+            Ok(Some(S3 { endpoint, bucket, access_key_id, secret_access_key: Secret(secret) }))
+        }
+        [None, None, None, None] => Ok(None),
+        [Some(_), Some(_), Some(_), Some(_)] => {
+            Err("R2_S3_ENDPOINT must be an origin such as https://ACCOUNT.r2.cloudflarestorage.com, without a path.".into())
+        }
+        found => {
+            let missing = NAMES.iter().zip(found).find(|(_, value)| value.is_none()).map_or("", |(name, _)| name);
+            Err(format!("{missing} is not set; for S3 uploads set {}.", NAMES.join(", ")))
+        }
     }
 }
 

@@ -207,6 +207,8 @@ pub trait Platform: Clone + 'static {
         length: Option<u64>,
         bytes: usize,
     ) -> Result<(Vec<u8>, Self::Stream), PutFault>;
+    /// Reads on and forgets what comes, within bounds: a sender that is cut off while it sends may never read the answer.
+    async fn discard(&self, stream: Self::Stream);
     /// Stores a stream under a key that has no object yet: all of it or nothing.
     async fn put_stream(&self, object: &NewObject, stream: Self::Stream) -> Result<ObjectHead, PutFault>;
     /// SHA-256 of a stream, in lower-case hexadecimal.

@@ -1,6 +1,8 @@
 //! Small files that would take much memory or time if they were believed, and how much the thumbnails of honest ones
 //! take. Measured with a counting allocator. Not for random damage: `tests/fuzz`.
 
+#![allow(clippy::disallowed_methods, reason = "runs natively only, where there are clocks and settings")]
+
 #[allow(dead_code, reason = "the fuzz uses the rest")]
 #[path = "fuzz/corpus.rs"]
 mod corpus;
@@ -134,7 +136,18 @@ fn claims_that_no_decoder_may_believe_are_refused_from_the_structure() {
             from + 2 + plain[from + 2..].windows(2).position(|pair| pair[0] == 0xff && pair[1] != 0).unwrap();
         [&plain[..from], &plain[from..to].repeat(5_000), b"\xff\xd9"].concat()
     };
+    let palette = |length: usize| {
+        let header = chunk(b"IHDR", &[0, 0, 0, 1, 0, 0, 0, 1, 8, 3, 0, 0, 0]);
+        let alpha = chunk(b"tRNS", b"");
+        let chunks = [header, chunk(b"PLTE", &vec![9; length]), alpha, bodies_of_one_pixel()].concat();
+        let mut file = [b"\x89PNG\r\n\x1a\n", &chunks[..], &chunk(b"IEND", b"")].concat();
+        mutate::mend_checksums(&mut file);
+        file
+    };
+    assert!(shrink(&palette(3)).0.is_ok());
     for (name, file) in [
+        ("png with a third of a colour", palette(1)),
+        ("png with 257 colours", palette(771)),
         (
             "webp whose frame is larger than its canvas",
             riff(&[(b"VP8X", 10, &canvas(0, 1, 1)), (b"VP8 ", 74, &lossy_header(16_383, 16_383))]),
@@ -176,6 +189,56 @@ fn claims_that_no_decoder_may_believe_are_refused_from_the_structure() {
     }
 }
 
+/// A lossless picture of 8 x 8 that asks for 65,536 sets of code tables, of 20 KB each, and brings this many.
+fn many_tables(sets: usize) -> Vec<u8> {
+    let mut bits: Vec<u8> = Vec::new();
+    let mut put = |value: u32, count: u32| bits.extend((0..count).map(|place| (value >> place & 1) as u8));
+    put(0x2f, 8);
+    put(7, 14);
+    put(7, 14);
+    put(0, 4);
+    put(0b000_0100, 7); // no transform, no cache, sets by blocks of 4 pixels; no cache among these
+    for value in [0xff, 0xff, 0, 0, 0] {
+        put(0b101 | value << 3, 11); // a code of one symbol
+    }
+    for _ in 0..sets * 5 {
+        // Code lengths 1 to 6 are said in 3 bits, 7 to 10 in 4.
+        put(10 << 1, 5);
+        for length in [0, 0, 0, 3, 3, 3, 3, 3, 0, 3, 4, 4, 4, 4] {
+            put(length, 3);
+        }
+        // Eleven symbols follow, of lengths 1, 2, … 10, 10.
+        put(0b1001 << 4 | 0b0011, 8);
+        for code in 0..6_u32 {
+            put(code.reverse_bits() >> 29, 3);
+        }
+        for code in [12_u32, 13, 14, 15, 15] {
+            put(code.reverse_bits() >> 28, 4);
+        }
+    }
+    let bytes: Vec<u8> =
+        bits.chunks(8).map(|byte| byte.iter().rev().fold(0, |sum, bit| sum << 1 | bit)).collect();
+    riff(&[(b"VP8L", bytes.len() as u32, &[&bytes[..], &[0]].concat()[..bytes.len().next_multiple_of(2)])])
+}
+
+#[test]
+fn code_tables_are_counted_before_they_are_made() {
+    let few = many_tables(2_000);
+    let (_, held) = meter::peak(|| image::load_from_memory(&few).is_ok());
+    println!("2,000 sets in {} bytes: {held} held by the decoder alone", few.len());
+    let (made, held, _) = shrink(&few);
+    assert!(matches!(made, Err(PictureError::Damaged(_))) && held < REFUSAL_BYTES, "{held} bytes, {made:?}");
+    let all = many_tables(65_536);
+    let (made, held, millis) = shrink(&all);
+    println!("65,536 sets in {} bytes: {held} held, {millis} ms", all.len());
+    assert!(
+        matches!(made, Err(PictureError::TooCostly { .. })) && held < REFUSAL_BYTES,
+        "{held} bytes, {made:?}"
+    );
+    let (read, held) = meter::peak(|| picture::decode(&all, MAX_PIXELS));
+    assert!(read.is_err() && held < REFUSAL_BYTES, "{held} bytes");
+}
+
 #[test]
 fn what_inflates_is_bounded() {
     let zeros = bodies(&black_png(), b"IDAT");
@@ -206,6 +269,10 @@ fn what_inflates_is_bounded() {
         println!("{name}: {} bytes, {held} held, {millis} ms, {:?}", file.len(), made.map(|made| made.len()));
         assert!(held < bound && millis < 2_000, "{name}: {held} bytes, {millis} ms");
     }
+}
+
+fn bodies_of_one_pixel() -> Vec<u8> {
+    chunk(b"IDAT", &bodies(&png_of_one_pixel(), b"IDAT"))
 }
 
 fn png_of_one_pixel() -> Vec<u8> {

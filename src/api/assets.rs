@@ -94,7 +94,7 @@ fn headers<S>(response: Response<S>, head: &ObjectHead, left_seconds: i64) -> Re
         .with("accept-ranges", "bytes")
         // The bytes under a key never change; private, because the link is the permission.
         .with("cache-control", format!("private, max-age={left_seconds}, immutable"))
-        .with("content-disposition", "inline")
+        .with("content-disposition", head.disposition.clone().unwrap_or_else(|| "inline".into()))
         .with("content-security-policy", SANDBOX)
         .with("x-content-type-options", "nosniff")
         .with("cross-origin-resource-policy", "cross-origin")
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn reads_ranges_as_rfc_9110_does() {
-        let head = ObjectHead { size_bytes: 100, etag: "\"e\"".into(), content_type: "image/png".into() };
+        let head = ObjectHead { size_bytes: 100, etag: "\"e\"".into(), content_type: "image/png".into(), disposition: None };
         let part = |first, last| Wanted::Part(ByteRange { first, last });
         let table = [
             ("range: bytes=0-0", part(0, 0)),

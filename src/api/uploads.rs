@@ -238,7 +238,25 @@ impl<P: Platform> Asked<'_, P> {
     }
 
     /// The body, and what its headers say of it.
-    fn incoming(&self, body: Option<P::Stream>) -> Result<Incoming<P::Stream>, Response<P::Stream>> {
+    async fn incoming(&self, body: Option<P::Stream>) -> Result<Incoming<P::Stream>, Response<P::Stream>> {
+        match (self.said(), body) {
+            (Ok((length, sha256)), Some(stream)) => Ok(Incoming { length, sha256, stream }),
+            (Ok(_), None) => {
+                let refusal = Refusal::new(Code::UploadFailed, "The body is empty.");
+                let next = "Check the path of the file; curl wants --data-binary @PATH or -T PATH.";
+                Err(self.refuse(&refusal.next(next)))
+            }
+            (Err(response), body) => {
+                if let Some(stream) = body {
+                    self.platform.discard(stream).await;
+                }
+                Err(response)
+            }
+        }
+    }
+
+    /// Length and SHA-256, as the headers say them.
+    fn said(&self) -> Result<(u64, Option<String>), Response<P::Stream>> {
         let headers = &self.request.headers;
         let refuse = |status: u16, refusal: Refusal| Err(rest::with_status(status, &refusal, self.request_id));
         if headers.get("content-encoding").is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) {
@@ -253,17 +271,11 @@ impl<P: Platform> Asked<'_, P> {
             Ok(sha256) => sha256.flatten(),
             Err(refusal) => return refuse(400, refusal),
         };
-        match body {
-            Some(stream) => Ok(Incoming { length, sha256, stream }),
-            None => {
-                let refusal = Refusal::new(Code::UploadFailed, "The body is empty.");
-                refuse(400, refusal.next("Check the path of the file; curl wants --data-binary @PATH."))
-            }
-        }
+        Ok((length, sha256))
     }
 
     async fn put(&self, id: &AssetId, body: Option<P::Stream>) -> Outcome<P::Stream> {
-        let incoming = match self.incoming(body) {
+        let incoming = match self.incoming(body).await {
             Ok(incoming) => incoming,
             Err(response) => return Ok(Ok(response)),
         };
@@ -287,7 +299,7 @@ impl<P: Platform> Asked<'_, P> {
         let Some(number) = percent_decode(number).parse().ok().filter(|number| *number > 0) else {
             return Ok(Err(Refusal::invalid("A part's number is a whole number from 1.")));
         };
-        let incoming = match self.incoming(body) {
+        let incoming = match self.incoming(body).await {
             Ok(incoming) => incoming,
             Err(response) => return Ok(Ok(response)),
         };
@@ -321,7 +333,7 @@ impl<P: Platform> Asked<'_, P> {
         let reply = uploads::ask(self.platform, id, Command::Complete { sha256: body.sha256 }).await?;
         Ok(match reply {
             Ok(uploads::Reply::View(view)) => Ok(self.shown(&view)),
-            Ok(uploads::Reply::Busy) => Err(receive::busy()),
+            Ok(uploads::Reply::Busy) => Err(receive::refusal_in(uploads::Reply::Busy)),
             Ok(_) => Err(uploads::gone()),
             Err(refusal) => Err(refusal),
         })

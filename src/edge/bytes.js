@@ -38,6 +38,25 @@ export async function peek(stream, length, bytes) {
   return { head, stream: readable };
 }
 
+// What is read of a refused body so that its sender reads the answer: proxies in between end the connection under a
+// client that still sends. More than this, and the client has to live with a broken pipe.
+const DISCARD_BYTES = 32 * 1024 * 1024;
+const DISCARD_MILLIS = 3_000;
+
+export async function discard(stream) {
+  const until = Date.now() + DISCARD_MILLIS;
+  const reader = stream.getReader({ mode: "byob" });
+  let left = DISCARD_BYTES;
+  let buffer = new Uint8Array(64 * 1024);
+  while (left > 0 && Date.now() < until) {
+    const { value, done } = await reader.read(buffer);
+    if (done) return;
+    left -= value.length;
+    buffer = new Uint8Array(value.buffer);
+  }
+  reader.cancel().catch(() => {});
+}
+
 const metadata = (type, disposition) => ({ contentType: type, ...(disposition && { contentDisposition: disposition }) });
 
 function describe(fault) {

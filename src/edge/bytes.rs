@@ -15,6 +15,8 @@ extern "C" {
 
     #[wasm_bindgen(catch, js_name = peek)]
     async fn peek_stream(stream: &ReadableStream, length: f64, bytes: u32) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(catch, js_name = discard)]
+    async fn discard_stream(stream: &ReadableStream) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch, js_name = putStream)]
     async fn put_stream(
         bucket: &JsValue,
@@ -120,6 +122,11 @@ pub async fn peek(
     let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
     let seen = outcome(peek_stream(stream, length_of(length), bytes).await)?;
     Ok((seen.head(), seen.stream()))
+}
+
+pub async fn discard(stream: &ReadableStream) {
+    // Whatever goes wrong with it does not matter any more.
+    let _ = discard_stream(stream).await;
 }
 
 pub async fn digest(stream: &ReadableStream, millis: u32) -> Result<String, PutFault> {

@@ -226,6 +226,10 @@ impl Platform for Workers {
         bytes::peek(&stream, length, bytes).await
     }
 
+    async fn discard(&self, stream: ReadableStream) {
+        bytes::discard(&stream).await;
+    }
+
     async fn put_stream(&self, object: &NewObject, stream: ReadableStream) -> Result<ObjectHead, PutFault> {
         bytes::Bucket::of(&self.env, MEDIA)?.put(object, &stream).await
     }

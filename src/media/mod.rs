@@ -3,6 +3,7 @@
 //! providers) and not for storing it.
 
 mod guard;
+mod lossless;
 pub mod picture;
 pub mod probe;
 pub mod sheet;
@@ -21,8 +22,8 @@ pub fn size_in_words(bytes: u64) -> String {
         }
     };
     match bytes {
-        ..999_001 => format!("{} KB", bytes.div_ceil(1000)),
-        ..999_000_001 => format!("{} MB", tenths(1_000_000)),
+        0..=999_000 => format!("{} KB", bytes.div_ceil(1000)),
+        999_001..=999_000_000 => format!("{} MB", tenths(1_000_000)),
         _ => format!("{} GB", tenths(1_000_000_000)),
     }
 }

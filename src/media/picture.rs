@@ -26,6 +26,9 @@ pub const POSTER_SIDE: u32 = 384;
 /// so one limit serves all formats and a prompt cannot bloat its own picture.
 pub const NOTE_MAX_BYTES: usize = 4096;
 
+/// Memory granted per allowed pixel, in bytes: what any form takes, turned and made RGBA beside it.
+const DECODE_BYTES_PER_PIXEL: u64 = 16;
+
 /// Working memory granted to a decoder for things that do not grow with the
 /// picture (colour profiles, Huffman tables), in bytes. What the pixels take follows from the size.
 const DECODE_FIXED_BYTES: u64 = 2 * 1024 * 1024;
@@ -141,14 +144,7 @@ pub fn dimensions(bytes: &[u8]) -> Result<(u32, u32), PictureError> {
 /// pixel memory exists, so a small file cannot claim gigabytes.
 pub fn decode(bytes: &[u8], max_pixels: u64) -> Result<RgbaImage, PictureError> {
     let claim = guard::inspect(bytes)?;
-    let (width, height) = (claim.width, claim.height);
-    let pixels = u64::from(width) * u64::from(height);
-    if pixels > max_pixels {
-        return Err(PictureError::TooLarge { width, height, max_pixels });
-    }
-    if pixels == 0 {
-        return Err(PictureError::Empty);
-    }
+    claim.admit(max_pixels, DECODE_BYTES_PER_PIXEL, 0)?;
     let mut decoder = start_decoding(&claim)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut picture = DynamicImage::from_decoder(decoder).map_err(damaged)?;

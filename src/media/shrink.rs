@@ -12,31 +12,19 @@ const QUALITY: u8 = 82;
 
 /// Memory granted per allowed pixel, in bytes. Photos take 3, progressive ones 6 to 9, a 16-bit PNG 8, and a WebP
 /// up to 16; those may have fewer pixels.
-pub const BYTES_PER_PIXEL: u64 = 8;
-
-/// Memory granted to a picture of any size, in bytes.
-pub const FIXED_BYTES: u64 = 16 * 1024 * 1024;
+const BYTES_PER_PIXEL: u64 = 8;
 
 /// A JPEG of the picture, upright, on white where it is transparent, its longer side at most `side` pixels; never
-/// enlarged. Takes at most `max_pixels * BYTES_PER_PIXEL + FIXED_BYTES` of memory, and refuses from the headers, before
+/// enlarged. Takes at most `max_pixels * 8 bytes + 16 MB` of memory, and refuses from the headers, before
 /// anything is decoded, what would take more.
 pub fn thumbnail_of(bytes: &[u8], side: u32, max_pixels: u64) -> Result<Vec<u8>, PictureError> {
     let claim = guard::inspect(bytes)?;
     let (width, height) = (claim.width, claim.height);
-    let pixels = u64::from(width) * u64::from(height);
-    if pixels == 0 {
-        return Err(PictureError::Empty);
-    }
-    if pixels > max_pixels {
-        return Err(PictureError::TooLarge { width, height, max_pixels });
-    }
     let side = side.max(1);
     // The reduced picture has at most twice the side, and the filter works on it in floating point.
+    let pixels = u64::from(width) * u64::from(height);
     let reducing_bytes = u64::from(side).pow(2).min(pixels.saturating_mul(4)).saturating_mul(48);
-    let max_bytes = max_pixels.saturating_mul(BYTES_PER_PIXEL).saturating_add(FIXED_BYTES);
-    if claim.decoding_bytes.saturating_add(reducing_bytes) > max_bytes {
-        return Err(PictureError::TooCostly { width, height, max_bytes });
-    }
+    claim.admit(max_pixels, BYTES_PER_PIXEL, reducing_bytes)?;
     let mut decoder = start_decoding(&claim)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let picture =

@@ -15,7 +15,7 @@ use crate::origin;
 use crate::outbound::{self, Reach};
 use crate::platform::Platform;
 use crate::uploads::intent::{Announced, Names, Wanted};
-use crate::uploads::{self, Command, Door, Intent, View, Word, limits, token};
+use crate::uploads::{self, Command, Door, Intent, View, Word, limits, presigned, token};
 use crate::workspace::{Actor, Asset, media};
 use serde::{Deserialize, Serialize};
 
@@ -228,9 +228,10 @@ pub async fn ticket<P: Platform>(
     let token = token::make(context.platform, &id);
     let url = format!("{}{}{token}", context.origin, api_path::UPLOADS);
     let name = view.intent.name.as_deref().unwrap_or("FILE");
-    let curl = match part_bytes {
-        None => format!("curl -sS -T {} '{url}'", posix(name)),
-        Some(bytes) => in_parts(&posix(name), &url, bytes),
+    let curl = match (part_bytes, presigned::put(context.platform, &view.intent)) {
+        (None, _) => format!("curl -sS -T {} '{url}'", posix(name)),
+        (Some(_), Some(put)) => straight(&posix(name), &url, &put),
+        (Some(bytes), None) => in_parts(&posix(name), &url, bytes),
     };
     let powershell = part_bytes.is_none().then(|| {
         format!("Invoke-RestMethod -Method Put -InFile '{}' -Uri '{url}'", name.replace('\'', "''"))
@@ -259,7 +260,11 @@ pub async fn ticket<P: Platform>(
 /// One argument of a POSIX shell. A name that begins with a hyphen would be an option.
 fn posix(name: &str) -> String {
     let path = if name.starts_with('-') { format!("./{name}") } else { name.to_owned() };
-    format!("'{}'", path.replace('\'', "'\\''"))
+    quoted(&path)
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 /// Splits, sends four parts at once, and when it is run again sends only what is missing.
@@ -269,6 +274,12 @@ fn in_parts(file: &str, url: &str, part_bytes: u64) -> String {
          put() {{ curl -fsS \"$U/missing\" | xargs -P4 -I% sh -c 'dd if=\"$0\" bs={part_bytes} skip=$((%-1)) count=1 2>/dev/null | curl -fsS --retry 5 -o /dev/null -X PUT --data-binary @- \"$1/parts/%\"' \"$F\" \"$U\"; }}\n\
          put || put || put; curl -sS -X POST \"$U/complete\""
     )
+}
+
+/// To object storage itself, and then a word to the gateway.
+fn straight(file: &str, url: &str, put: &presigned::Put) -> String {
+    let headers: String = put.headers.iter().map(|(name, value)| format!(" -H {}", quoted(&format!("{name}: {value}")))).collect();
+    format!("curl -fsS -T {file}{headers} '{}' && curl -sS -X POST '{url}/complete'", put.url)
 }
 
 /// A file from another server, and what became of it within a call's time.

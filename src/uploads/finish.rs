@@ -106,7 +106,7 @@ async fn inspect<P: Platform>(
     let checked = intent
         .check_length(size)
         .and_then(|()| intent.check_type(&head, size))
-        .and_then(|found| if found == media { Ok(()) } else { Err(other_type(media, found)) });
+        .and_then(|found| if found == media { Ok(()) } else { Err(other_type(media)) });
     if let Err(refusal) = checked {
         platform.delete_objects(&[key]).await?;
         return Ok(Err(refusal));
@@ -142,8 +142,8 @@ async fn inspect<P: Platform>(
     }))
 }
 
-pub fn other_type(said: MediaType, found: MediaType) -> Refusal {
-    let message = format!("The upload was asked for {} and the file is {}.", said.mime(), found.mime());
+pub fn other_type(said: MediaType) -> Refusal {
+    let message = format!("The upload was asked for {} and the file is of another type.", said.mime());
     Refusal::new(Code::UploadFailed, message).next("Ask for a new URL with the type it has.")
 }
 

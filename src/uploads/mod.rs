@@ -17,6 +17,7 @@
 //! | `upload` | the object: commands and alarm |
 //! | `claim`, `finish` | who may send now; from stored bytes to an asset |
 //! | `receive`, `parts` | the Worker's side of a body, whole or in parts |
+//! | `presigned` | a large file straight to R2's S3 address |
 //! | `chunks` | base64 in tool calls |
 //! | `import` | another server's file |
 //! | `batch` | a page for several of them |
@@ -33,6 +34,7 @@ pub mod intent;
 pub mod limits;
 pub mod name;
 pub mod parts;
+pub mod presigned;
 pub mod receive;
 pub mod state;
 mod store;

@@ -31,10 +31,14 @@ pub async fn put<P: Platform>(
     let (view, multipart) = match platform.ask::<Upload>(asset_id.as_str(), claim).await? {
         Reply::Go { view, multipart: Some(multipart) } => (*view, multipart),
         // The file is stored: this part is in it, or a late repeat.
-        Reply::View(_) => return Ok(Ok(())),
-        Reply::Busy => return Ok(Err(receive::busy())),
-        Reply::Refused(refusal) => return Ok(Err(*refusal)),
-        Reply::Go { .. } | Reply::Done | Reply::Gone | Reply::Batch(_) | Reply::Slot(_) => return Ok(Err(gone())),
+        Reply::View(_) => {
+            platform.discard(incoming.stream).await;
+            return Ok(Ok(()));
+        }
+        reply => {
+            platform.discard(incoming.stream).await;
+            return Ok(Err(receive::refusal_in(reply)));
+        }
     };
     let stored = store_part(platform, &view, &multipart, number, incoming, &attempt).await;
     let etag = stored.as_ref().ok().and_then(|part| part.as_ref().ok().cloned());
@@ -63,8 +67,10 @@ async fn store_part<P: Platform>(
         let checked = intent.check_type(&head, size);
         match checked {
             Ok(found) if found == media => stream = whole,
-            Ok(found) => return Ok(Err(finish::other_type(media, found))),
-            Err(refusal) => return Ok(Err(refusal)),
+            other => {
+                platform.discard(whole).await;
+                return Ok(Err(other.err().unwrap_or_else(|| finish::other_type(media))));
+            }
         }
     }
     let object = finish::object(intent, media, Some(length), limits::RECEIVE_MILLIS);

@@ -48,9 +48,10 @@ pub async fn receive<P: Platform>(
     let view = match platform.ask::<Upload>(asset_id.as_str(), claim).await? {
         Reply::Go { view, .. } => *view,
         Reply::View(view) => return compare(platform, asset_id, *view, incoming).await,
-        Reply::Busy => return Ok(Err(busy())),
-        Reply::Refused(refusal) => return Ok(Err(*refusal)),
-        Reply::Done | Reply::Gone | Reply::Batch(_) | Reply::Slot(_) => return Ok(Err(gone())),
+        reply => {
+            platform.discard(incoming.stream).await;
+            return Ok(Err(refusal_in(reply)));
+        }
     };
     let declared = incoming.sha256.clone();
     let outcome = store(platform, &view, incoming, &attempt).await;
@@ -90,7 +91,10 @@ async fn store<P: Platform>(
     let intent = &view.intent;
     let media = match intent.check_type(&head, length) {
         Ok(media) => media,
-        Err(refusal) => return Ok(Err(refusal)),
+        Err(refusal) => {
+            platform.discard(stream).await;
+            return Ok(Err(refusal));
+        }
     };
     let mut object = finish::object(intent, media, Some(length), limits::RECEIVE_MILLIS);
     match (&object.sha256, sha256) {
@@ -160,7 +164,16 @@ pub fn refusal_of(fault: PutFault) -> Result<Refusal, Unavailable> {
     })
 }
 
-pub fn busy() -> Refusal {
+/// Why an attempt may not send.
+pub fn refusal_in(reply: Reply) -> Refusal {
+    match reply {
+        Reply::Busy => busy(),
+        Reply::Refused(refusal) => *refusal,
+        Reply::Done | Reply::Gone | Reply::Go { .. } | Reply::View(_) => gone(),
+    }
+}
+
+fn busy() -> Refusal {
     Refusal::new(Code::FileNotReady, "Another upload to this URL is under way.")
         .next("Wait until it has ended, then GET this URL for its state or send yours again.")
         .retry_after(5)
@@ -181,6 +194,7 @@ async fn compare<P: Platform>(
     let Some(asset) = &view.asset else { return Ok(Err(gone())) };
     let is_said_otherwise = |known: &Option<String>| matches!((known, &incoming.sha256), (Some(a), Some(b)) if a != b);
     if asset.size_bytes != incoming.length || is_said_otherwise(&asset.sha256) {
+        platform.discard(incoming.stream).await;
         let sizes = format!("{} against {}", size_in_words(incoming.length), size_in_words(asset.size_bytes));
         return Ok(Err(conflict().details(serde_json::json!({ "sizes": sizes }))));
     }

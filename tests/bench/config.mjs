@@ -106,6 +106,16 @@ export const RUNS_LOAD = {
   filters: { "all runs": {}, "failed runs": { status: "failed" }, "complete runs (none)": { status: "complete" } },
 };
 
+// Uploads, one PUT each: [name, bytes, how many at once, rounds, rounds when quick].
+const MB = 1_000_000;
+export const UPLOADS = [
+  ["487,213 B", 487_213, 1, 60, 10],
+  ["10 MB", 10 * MB, 1, 20, 3],
+  ["100 MB", 100 * MB, 1, 8, 2],
+  ["8 x 99 MB at once", 99 * MB, 8, 3, 1],
+  ["1 GB", 1000 * MB, 1, 2, 1],
+];
+
 export const LEGACY = "2025-06-18";
 export const MODERN = "2026-07-28";
 
@@ -161,6 +171,9 @@ export const AIMS = {
   // Our CPU for a dance or a refresh to the peer's: less than this.
   oauthCpuRatio: 1,
   raceFaults: 0,
+  // Ours to the bare Worker's put(request.body): megabytes a second at least, and memory that much more at most.
+  uploadRatio: 0.95,
+  uploadMemoryMiB: 10,
 };
 
 // How long an access token is believed without a question, and a little more (BELIEVE_SECONDS in src/oauth/bearer.rs).

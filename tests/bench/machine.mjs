@@ -33,6 +33,11 @@ export function peakRssMiB(pid) {
   return match ? Number(match[1]) / 1024 : null;
 }
 
+export function rssMiB(pid) {
+  const match = /VmRSS:\s+(\d+)/.exec(read(`/proc/${pid}/status`) ?? "");
+  return match ? Number(match[1]) / 1024 : null;
+}
+
 // Makes the next peak the peak of the next load, not of the process's life.
 export function resetPeakRss(pid) {
   try {

@@ -32,15 +32,15 @@ import { summary } from "./report.mjs";
 import { specOf, startServer, stopServer, tokensFor } from "./servers.mjs";
 import { runsSection } from "./runs.mjs";
 import { sizeSection } from "./sizes.mjs";
+import { uploadSection } from "./uploads.mjs";
 import { storageSection } from "./storage.mjs";
 
 const USAGE = `usage: scripts/bench [options]
   --secs N        seconds of each load (6; at most ${LIMITS.maxSecs})
   --reps N        repetitions (3; at most ${LIMITS.maxReps})
   --conc A,B,...  connections (1,16,64)
-  --only A,B,...  sections load, cold, sizes, storage, oauth, race, runs; or
-                  the
-                  beginnings of target names, such as ours or stateless/list_models
+  --only A,B,...  sections load, cold, sizes, storage, oauth, race, runs,
+                  uploads; or the beginnings of target names, such as ours or stateless/list_models
   --ours DIR      measure the gateway already built in DIR
   --cold N        cold starts of each server (15)
   --ops N         OAuth dances and refreshes of each server and repetition
@@ -51,7 +51,7 @@ const USAGE = `usage: scripts/bench [options]
   --quick         a short look: --secs 2 --reps 1 --cold 5 --ops 40
                   --quiet-secs 2, and no wait for a minute of storage counts`;
 
-const SECTIONS = ["load", "cold", "sizes", "storage", "oauth", "race", "runs"];
+const SECTIONS = ["load", "cold", "sizes", "storage", "oauth", "race", "runs", "uploads"];
 
 const say = (line) => console.error(line);
 
@@ -209,6 +209,7 @@ async function main() {
   await section("race", () => raceSection({ specs, emit, say }));
   await section("oauth", () => oauthSection({ specs, options, emit, say }));
   await section("runs", () => runsSection({ spec: specs.ours, options, emit, say }));
+  await section("uploads", () => uploadSection({ specs, options, emit, say }));
   await section("load", () => loadSection({ specs, options, generator, emit, say }));
 
   console.log(`\n${summary(rows, connections)}\n\nrows: ${options.out} (load by ${generator.name})`);

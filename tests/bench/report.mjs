@@ -218,6 +218,31 @@ function runsListTable(rows) {
   return table(["list", "runs", "pages", "first pages ms", "last pages ms", "last : first"], lines);
 }
 
+function uploadTable(rows) {
+  const good = rows.filter((row) => row.kind === "upload" && row.failed === undefined);
+  const lines = [...new Set(good.map((row) => row.size))].map((size) => {
+    const mine = good.filter((row) => row.size === size);
+    const of = (name, key) => median(mine.map((row) => row[name][key]));
+    const ratio = median(mine.map((row) => row.ratio));
+    const more = of("ours", "growth_mib") - of("bare", "growth_mib");
+    return [
+      size,
+      fixed(of("bare", "mb_per_second"), 1),
+      fixed(of("ours", "mb_per_second"), 1),
+      `${fixed(ratio, 3)}x`,
+      `>= ${AIMS.uploadRatio}x`,
+      verdict(ratio >= AIMS.uploadRatio),
+      fixed(of("bare", "growth_mib"), 1),
+      fixed(of("ours", "growth_mib"), 1),
+      `<= ${AIMS.uploadMemoryMiB}`,
+      verdict(more <= AIMS.uploadMemoryMiB),
+      `${mine.filter((row) => row.noisy).length}/${mine.length}`,
+    ];
+  });
+  const head = ["upload", "bare MB/s", "ours MB/s", "ours : bare", "aim", "", "bare +MiB", "ours +MiB", "more", "", "noisy"];
+  return table(head, lines);
+}
+
 export function summary(rows, connections) {
   const parts = [];
   const has = (kind) => rows.some((row) => row.kind === kind);
@@ -248,6 +273,9 @@ export function summary(rows, connections) {
   }
   if (has("runs-list")) {
     parts.push(runsListTable(rows));
+  }
+  if (has("upload")) {
+    parts.push(uploadTable(rows));
   }
   const failures = rows.filter((row) => row.failed !== undefined);
   if (failures.length > 0) {

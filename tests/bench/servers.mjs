@@ -13,11 +13,11 @@ import { oauthToken, ourToken } from "./oauth.mjs";
 export const MCP_PATH = { bare: "/mcp", ours: OURS.mcpPath, stateless: "/mcp", mcpagent: "/mcp" };
 export const HEALTH_PATH = { bare: "/health", ours: OURS.healthPath, stateless: "/health", mcpagent: "/health" };
 
-const NO_BINDINGS = { compatibilityFlags: [], durableObjects: {}, kvNamespaces: [] };
+const BARE = { compatibilityFlags: [], durableObjects: {}, kvNamespaces: [], r2Buckets: ["MEDIA"] };
 
 // What a server needs, for Miniflare (serve.mjs) and raw workerd (cold.mjs) alike.
 export function specOf(name, built, text = {}) {
-  const bindings = { bare: NO_BINDINGS, ours: OURS, ...PEERS }[name];
+  const bindings = { bare: BARE, ours: OURS, ...PEERS }[name];
   return {
     name,
     modules: modulesIn(built.folder, built.entry),

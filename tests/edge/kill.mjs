@@ -1,12 +1,25 @@
 // The crash test as a command: kills the server `--kills` times under load and prints the accounts.
 import { parseArgs } from "node:util";
 import { crashTest } from "./support/crash.mjs";
+import { uploadCrashTest } from "./support/upload-crash.mjs";
 
-const { values } = parseArgs({ options: { kills: { type: "string", default: "20" }, seed: { type: "string" } } });
+const { values } = parseArgs({ options: { kills: { type: "string", default: "20" }, seed: { type: "string" }, uploads: { type: "boolean" }, bundle: { type: "string" } } });
 const kills = Number(values.kills);
 if (!Number.isInteger(kills) || kills < 1) {
   console.error(`--kills must be a whole number from 1, not ${values.kills}`);
   process.exit(2);
+}
+
+const seed = values.seed === undefined ? undefined : Number(values.seed);
+if (values.uploads) {
+  const say = ({ number, killAfter, open, uploads }) => console.log(`kill ${number} after ${killAfter} ms: ${open} of ${uploads} uploads under way`);
+  const { totals, faults, seed: used } = await uploadCrashTest({ kills, bundle: values.bundle, ...(seed !== undefined && { seed }), say });
+  console.log(`
+${kills} kills (seed ${used}), ${totals.uploads} uploads in ${totals.attempts} attempts, ${totals.stored} stored, ${(totals.bytes / 1e6).toFixed(0)} MB;
+${totals.looks} looks at what could be read meanwhile`);
+  for (const fault of faults) console.log(`✗ ${fault}`);
+  console.log(faults.length === 0 ? "✓ no half file, no upload stuck, every retry stored" : `✗ ${faults.length} faults`);
+  process.exit(faults.length === 0 ? 0 : 1);
 }
 
 const columns = [
@@ -20,9 +33,9 @@ const columns = [
 const line = (cells) => console.log(cells.map((cell, at) => String(cell).padStart(columns[at][0].length + 2)).join(""));
 
 line(columns.map(([title]) => title));
-const seed = values.seed === undefined ? undefined : Number(values.seed);
 const { totals, faults, seed: used } = await crashTest({
   kills,
+  bundle: values.bundle,
   ...(seed !== undefined && { seed }),
   say: (round) => line(columns.map(([, field]) => round[field])),
 });

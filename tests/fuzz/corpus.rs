@@ -42,6 +42,8 @@ pub fn files() -> Vec<(&'static str, Vec<u8>)> {
         ("webp lossy", foreign::LOSSY_WEBP),
         ("webp lossy alpha", foreign::LOSSY_ALPHA_WEBP),
         ("webp animated", foreign::ANIMATED_WEBP),
+        ("webp of many codes", foreign::LOSSLESS_WEBP),
+        ("webp palette", foreign::LOSSLESS_PALETTE_WEBP),
         ("png palette", foreign::PALETTE_PNG),
     ] {
         files.push((name, decoded(text)));

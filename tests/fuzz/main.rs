@@ -4,6 +4,8 @@
 //! In the suite a fixed seed and number of cases; `FUZZ_SECONDS=N` goes on with a fresh seed, and `FUZZ_SEED=N` with that
 //! one. A case that fails is kept as a file, and the report names it.
 
+#![allow(clippy::disallowed_methods, reason = "runs natively only, where there are clocks and settings")]
+
 mod corpus;
 mod foreign;
 mod meter;
@@ -15,6 +17,7 @@ use atelier::media::sniff::{name_of_stranger, sniff};
 use mutate::Dice;
 use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
 
 #[global_allocator]
@@ -29,6 +32,10 @@ const MAX_HELD_BYTES: usize = 24 * 1024 * 1024;
 /// Measuring alone keeps nothing of the file.
 const MAX_PROBE_BYTES: usize = 16 * 1024;
 const MAX_TIME: Duration = Duration::from_millis(250);
+/// No case at all ends in this time only if one never does, or if the machine sleeps.
+const MAX_STANDSTILL: Duration = Duration::from_secs(30);
+/// How many are done.
+static CASES: AtomicU64 = AtomicU64::new(0);
 /// Failures after which there is no point in going on.
 const MAX_FAILURES: usize = 20;
 
@@ -45,6 +52,7 @@ fn broken_files_harm_nobody() {
         let (outcome, _) = judge(file, &mut Dice(1));
         assert_eq!(outcome, Ok(true), "{name} is valid and not read");
     }
+    watch(seed);
     let started = Instant::now();
     let goes_on = |cases: u64| match seconds {
         Some(seconds) => started.elapsed().as_secs() < seconds,
@@ -70,6 +78,7 @@ fn broken_files_harm_nobody() {
             }
         }
         cases += 1;
+        CASES.store(cases, Relaxed);
         if told.elapsed() > Duration::from_secs(60) {
             told = Instant::now();
             println!("{cases} cases, {failed} failures, {} s", started.elapsed().as_secs());
@@ -82,6 +91,21 @@ fn broken_files_harm_nobody() {
         slowest.as_millis()
     );
     assert!(failed == 0, "\n{failures}");
+}
+
+/// A case that never ends is told of by another thread, with which the process ends.
+fn watch(seed: u64) {
+    std::thread::spawn(move || {
+        let mut seen = None;
+        loop {
+            std::thread::sleep(MAX_STANDSTILL);
+            let now = CASES.load(Relaxed);
+            if seen.replace(now) == Some(now) {
+                eprintln!("case {now} of seed {seed} does not end");
+                std::process::exit(1);
+            }
+        }
+    });
 }
 
 fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {

@@ -67,20 +67,22 @@ fn swaps_sides(exif: &[u8]) -> bool {
 /// The header is the first chunk; the orientation may stand in one before the pixels.
 pub fn read_png(head: &[u8], facts: &mut Facts) {
     if let Some((width, height)) = be32(head, 16).zip(be32(head, 20)) {
-        let mut rest = head.get(8..).unwrap_or_default();
-        let mut swapped = false;
-        while let Some((length, kind)) =
-            be32(rest, 0).zip(rest.get(4..8)).filter(|(_, kind)| *kind != b"IDAT")
-        {
-            let body = rest.get(8..).unwrap_or_default();
-            let length = length as usize;
-            if kind == b"eXIf" {
-                swapped = swaps_sides(body.get(..length).unwrap_or(body));
-            }
-            rest = body.get(length.saturating_add(4)..).unwrap_or_default();
-        }
+        let exif =
+            png_chunks(head).take_while(|(kind, _, _)| kind != b"IDAT").find(|(kind, _, _)| kind == b"eXIf");
+        let swapped = exif.is_some_and(|(_, body, _)| swaps_sides(body));
         facts.set_sides(width, height, swapped);
     }
+}
+
+/// The chunks behind the signature: kind, as much of the body as there is, and how long it claims to be.
+pub fn png_chunks(file: &[u8]) -> impl Iterator<Item = ([u8; 4], &[u8], usize)> {
+    let mut rest = file.get(8..).unwrap_or_default();
+    std::iter::from_fn(move || {
+        let (length, kind) = (be32(rest, 0)? as usize, *rest.get(4..)?.first_chunk::<4>()?);
+        let from = rest.get(8..).unwrap_or_default();
+        rest = from.get(length.saturating_add(4)..).unwrap_or_default();
+        Some((kind, from.get(..length).unwrap_or(from), length))
+    })
 }
 
 /// Of the three kinds of first chunk, the extended one speaks of the whole canvas.
@@ -122,7 +124,9 @@ pub fn lossy_sides(body: &[u8]) -> Option<(u32, u32)> {
 
 pub fn lossless_sides(body: &[u8]) -> Option<(u32, u32)> {
     let bits = le32(body, 1).filter(|bits| body.first() == Some(&0x2f) && bits >> 29 == 0)?;
-    Some(((bits & 0x3fff) + 1, (bits >> 14 & 0x3fff) + 1))
+    // The field has room for 16,384, which no encoder writes and the decoder takes for 0.
+    let side = |bits: u32| Some((bits & 0x3fff) + 1).filter(|side| *side < 16_384);
+    side(bits).zip(side(bits >> 14))
 }
 
 pub fn canvas_sides(body: &[u8]) -> Option<(u32, u32)> {

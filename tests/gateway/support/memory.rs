@@ -337,6 +337,10 @@ impl Platform for Memory {
         Ok((head, stream))
     }
 
+    async fn discard(&self, _: Stream) {
+        self.count("discard");
+    }
+
     async fn put_stream(&self, object: &NewObject, stream: Stream) -> Result<ObjectHead, PutFault> {
         let is_lost = self.enter("put_stream").await?;
         let head = self.store(object, stream).await?;
