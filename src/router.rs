@@ -1,6 +1,7 @@
 //! Every route on one screen. What fails unseen above is logged here, once.
 
 use crate::api;
+use crate::api_path::UPLOAD_PAGE;
 use crate::error::{Code, Refusal};
 use crate::html;
 use crate::http::{Request, Response};
@@ -110,7 +111,7 @@ async fn people<P: Platform>(
     request: &Request,
     request_id: &str,
 ) -> Option<Response<P::Stream>> {
-    let is_page = !matches!(request.path.as_str(), "/health" | "/ui.css" | "/favicon.ico")
+    let is_page = !matches!(request.path.as_str(), "/health" | "/ui.css" | "/upload.js" | "/favicon.ico")
         && !request.path.starts_with("/schemas/");
     if let Some(location) = origin::elsewhere(platform.config(), request).filter(|_| is_page) {
         return Some(Response::see_other(location));
@@ -118,6 +119,7 @@ async fn people<P: Platform>(
     Some(match (request.method.as_str(), request.path.as_str()) {
         ("GET" | "HEAD", "/") => pages::home::home(platform, request),
         ("GET" | "HEAD", "/ui.css") => html::stylesheet(),
+        ("GET" | "HEAD", "/upload.js") => html::upload::script(),
         ("GET" | "HEAD", "/favicon.ico") => html::icon(),
         ("GET" | "HEAD", "/health") => health(),
         ("GET" | "HEAD", "/schemas/workflow-1.json") => api::workflows::schema(),
@@ -130,6 +132,9 @@ async fn people<P: Platform>(
         }
         ("POST", "/sign-in/development") => sign_in::development(platform, request, request_id).await,
         ("POST", "/sign-out") => sign_in::sign_out(platform, request).await,
+        (_, path) if path.starts_with(UPLOAD_PAGE) => {
+            return pages::upload::serve(platform, request, request_id).await;
+        }
         (_, path) if path.starts_with("/account") || path.starts_with("/invitations/") => {
             return pages::signed_in(platform, request, request_id).await;
         }

@@ -1,5 +1,6 @@
 //! Every page a person sees, as pure functions from a view struct to HTML: `document` is the frame, `parts` the
-//! components, one file a page, `ui.css` the one stylesheet. Works without JavaScript; there is no script at all.
+//! components, one file a page, `ui.css` the one stylesheet. Works without JavaScript; the one page that has a script is
+//! `upload`, because a browser can neither resume nor show how far it is by itself.
 //! Not for: deciding what a page may show or do (`pages`, `oauth`), which fill the structs and take the forms.
 
 pub mod account;
@@ -16,6 +17,7 @@ pub mod scopes;
 pub mod sign_in;
 pub mod statement;
 pub mod tokens;
+pub mod upload;
 pub mod workspaces;
 
 use crate::crypto;
@@ -26,8 +28,11 @@ use std::sync::LazyLock;
 
 const STYLESHEET: &str = include_str!("ui.css");
 /// Part of the stylesheet's address, so that browsers may keep it for ever.
-static STYLESHEET_VERSION: LazyLock<String> =
-    LazyLock::new(|| crypto::hex(&crypto::sha256(STYLESHEET.as_bytes())).chars().take(12).collect());
+static STYLESHEET_VERSION: LazyLock<String> = LazyLock::new(|| version(STYLESHEET));
+
+fn version(text: &str) -> String {
+    crypto::hex(&crypto::sha256(text.as_bytes())).chars().take(12).collect()
+}
 
 /// The mark as the browser's tab shows it. In the page itself it takes the colours of the stylesheet.
 const ICON: &str = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'><rect width='24' height='24' rx='6.5' fill='#6a3df0'/><path d='M12 5 7 19M12 5l5 14M6 14.5h12' fill='none' stroke='#fff' stroke-width='2' stroke-linecap='round'/></svg>";
@@ -146,7 +151,12 @@ pub fn icon<S>() -> Response<S> {
 
 /// `GET /ui.css`, whatever its query says.
 pub fn stylesheet<S>() -> Response<S> {
-    Response::text(200, "text/css; charset=utf-8", STYLESHEET.to_owned())
+    for_ever("text/css; charset=utf-8", STYLESHEET)
+}
+
+/// What is asked for with its version in the query.
+fn for_ever<S>(content_type: &'static str, text: &str) -> Response<S> {
+    Response::text(200, content_type, text.to_owned())
         .with("x-content-type-options", "nosniff")
         .with("cache-control", "public, max-age=31536000, immutable")
 }

@@ -1,5 +1,5 @@
-//! Pages for people, rendered here, working without JavaScript: the start page, and a signed-in person's own. One file a
-//! section; each fills a view of `html` and takes the forms on it.
+//! Pages for people, rendered here: the start page, a signed-in person's own, and the upload page, the only one that needs
+//! JavaScript. One file a section; each fills a view of `html` and takes the forms on it.
 //! Not for: how a page looks (`html`), anything a program reads (`api`, `mcp`), signing in (`sign_in`).
 //!
 //! Every form carries the session's CSRF token; after it is taken, the browser is sent to a page by GET, with the word
@@ -13,6 +13,7 @@ pub mod invitations;
 pub mod media;
 pub mod statement;
 pub mod tokens;
+pub mod upload;
 pub mod workspaces;
 
 use crate::error::Refusal;

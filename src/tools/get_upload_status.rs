@@ -1,10 +1,12 @@
 //! `get_upload_status`: what became of an upload that somebody else carries out: a shell, another server, a person in a browser.
 
 use super::get_forge_run::seconds_to_wait;
-use super::uploads::{self, UploadView, answer};
+use super::upload_pages::{self, StatusView};
+use super::uploads::{self, unknown};
 use super::{Answer, Context, Fault, Hints, READS, Tool};
 use crate::oauth::Scope;
 use crate::platform::Platform;
+use crate::uploads::{Command, Reply, ask};
 use serde::Deserialize;
 
 pub struct GetUploadStatus;
@@ -23,17 +25,25 @@ impl Tool for GetUploadStatus {
     const NAME: &'static str = "get_upload_status";
     const TITLE: &'static str = "Get upload status";
     const DESCRIPTION: &'static str =
-        "Returns the state of an upload (pending, receiving, stored, failed, expired) and, when stored, its file.";
+        "Returns the state of an upload (pending, receiving, stored, failed, expired) and, when stored, its file; of an upload page, every file once the person pressed Done.";
     const GROUP: &'static str = "files";
     const SCOPES: &'static [Scope] = &[Scope::MediaRead];
     const HINTS: Hints = READS;
     type Input = Input;
-    type Output = UploadView;
+    type Output = StatusView;
 
-    async fn call<P: Platform>(context: &Context<'_, P>, input: Input) -> Result<Answer<UploadView>, Fault> {
+    async fn call<P: Platform>(context: &Context<'_, P>, input: Input) -> Result<Answer<StatusView>, Fault> {
         let id = uploads::upload_id("upload_id", &input.upload_id)?;
         let wait = seconds_to_wait(input.wait_seconds)?;
-        let view = uploads::find(context, &id, wait * 1000).await?;
-        Ok(answer(context, &view))
+        let get = Command::Get { wait_millis: wait * 1000 };
+        match ask(context.platform, &id, get).await?.map_err(|_| unknown())? {
+            Reply::Batch(batch) => upload_pages::status(context, *batch).await,
+            Reply::View(view) => {
+                uploads::check_owner(context, &view)?;
+                let Answer { text, structured: upload, .. } = uploads::answer(context, &view);
+                Ok(Answer::new(text, StatusView { upload, files: Vec::new() }))
+            }
+            _ => Err(unknown().into()),
+        }
     }
 }

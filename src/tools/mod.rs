@@ -9,6 +9,7 @@ pub mod forge;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod schema;
 pub mod spend;
+pub mod upload_pages;
 pub mod uploads;
 pub mod workflows;
 pub mod workspaces;

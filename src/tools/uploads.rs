@@ -4,6 +4,7 @@
 use super::Context;
 use super::assets::ErrorView;
 use super::assets::LINK_SECONDS;
+use super::upload_pages;
 use super::workspaces::resolve;
 use super::{Answer, Fault};
 use crate::api_path;
@@ -21,12 +22,15 @@ use serde::{Deserialize, Serialize};
 /// Below the 45 seconds that a call may take.
 const IMPORT_WAIT_MILLIS: i64 = 40_000;
 /// Characters of an alt text, as the media index takes them.
-const MAX_ALT_CHARS: usize = media::MAX_ALT_CHARS;
+pub const MAX_ALT_CHARS: usize = media::MAX_ALT_CHARS;
 
 /// Where a file may be sent, once.
 #[derive(Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 pub struct Ticket {
+    /// Of a page for several files, for get_upload_status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upload_id: Option<String>,
     /// What the file will be called in guidance_files, mask and workflow inputs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file_id: Option<String>,
@@ -213,6 +217,9 @@ pub async fn ticket<P: Platform>(
     alt: Option<String>,
     for_post: bool,
 ) -> Result<Answer<Ticket>, Fault> {
+    if upload_pages::is_page(&wanted) {
+        return upload_pages::ticket(context, workspace, wanted.max_bytes, alt).await;
+    }
     let announced = wanted.check()?;
     let needs_parts = announced.needs_parts();
     if needs_parts && announced.declared.is_none() {
@@ -244,6 +251,7 @@ pub async fn ticket<P: Platform>(
     Ok(Answer::new(
         text,
         Ticket {
+            upload_id: None,
             file_id: (!for_post).then(|| id.to_string()),
             asset_intent_id: for_post.then(|| id.to_string()),
             upload_page_url: format!("{}{}{token}", context.origin, api_path::UPLOAD_PAGE),

@@ -56,6 +56,11 @@ pub fn max_bytes(media: MediaType) -> u64 {
     }
 }
 
+/// Of a file of whatever type.
+pub fn most() -> u64 {
+    ACCEPTED.into_iter().map(max_bytes).max().unwrap_or(0)
+}
+
 /// Parts of a file of this size.
 pub fn parts(size_bytes: u64, part_bytes: u64) -> u32 {
     u32::try_from(size_bytes.div_ceil(part_bytes.max(1))).unwrap_or(u32::MAX)

@@ -20,10 +20,12 @@
 //! | `presigned` | a large file straight to R2's S3 address |
 //! | `chunks` | base64 in tool calls |
 //! | `import` | another server's file |
+//! | `batch` | a page for several of them |
 //! | `token`, `limits` | the presigned URL; every number |
 //!
 //! Not for: what a workspace may store (`workspace::uploads`), or files that runs make (`runs`).
 
+pub mod batch;
 pub mod chunks;
 mod claim;
 mod finish;
@@ -68,6 +70,10 @@ pub async fn view<P: Platform>(
 ) -> Result<Result<View, Refusal>, Unavailable> {
     Ok(match ask(platform, asset_id, command).await? {
         Ok(Reply::View(view)) => Ok(*view),
+        Ok(Reply::Batch(_)) => {
+            Err(Refusal::new(Code::UploadFailed, "This link is a page for several files, not one upload.")
+                .next("Open it in a browser, or ask for an upload URL with the file's name."))
+        }
         Ok(_) => return Err(Unavailable("the upload answered with something else".into())),
         Err(refusal) => Err(refusal),
     })

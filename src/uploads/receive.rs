@@ -172,7 +172,9 @@ pub fn refusal_in(reply: Reply) -> Refusal {
     match reply {
         Reply::Busy => busy(),
         Reply::Refused(refusal) => *refusal,
-        Reply::Done | Reply::Gone | Reply::Go { .. } | Reply::View(_) => gone(),
+        Reply::Done | Reply::Gone | Reply::Go { .. } | Reply::View(_) | Reply::Batch(_) | Reply::Slot(_) => {
+            gone()
+        }
     }
 }
 

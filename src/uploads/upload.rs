@@ -1,9 +1,11 @@
 //! The `Upload` object: takes commands, keeps the record, and wakes to expire, to fetch, to finish what a crash cut off.
 
+use super::batch::{self, Addition, Batch};
 use super::intent::{Door, Intent};
 use super::state::{Pieces, Record, State, View};
 use super::{chunks, claim, finish, import, limits, parts, store};
 use crate::error::Refusal;
+use crate::id::AssetId;
 use crate::media::sniff::MediaType;
 use crate::platform::{Entity, Level, Platform, Storage, Unavailable};
 use crate::sql::SqlError;
@@ -75,12 +77,26 @@ pub enum Command {
     },
     /// Nobody wants it any more.
     Cancel,
+    /// Begins a page for several files; again, it answers with the one there is.
+    OpenBatch(Box<Batch>),
+    AddFile(Box<Addition>),
+    KeepOpen {
+        until: Timestamp,
+    },
+    DropFiles {
+        asset_ids: Vec<AssetId>,
+    },
+    FinishBatch,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Reply {
     Done,
     View(Box<View>),
+    /// The object is a page for several files.
+    Batch(Box<Batch>),
+    /// The upload that a file of the page is to be.
+    Slot(Box<Intent>),
     /// The attempt may send. `multipart`: what object storage calls the object that comes in parts.
     Go {
         view: Box<View>,
@@ -137,6 +153,11 @@ impl Entity for Upload {
                 expire(platform, storage).await?;
                 get(platform, storage, 0).await
             }
+            Command::OpenBatch(batch) => batch::open(storage, *batch).await,
+            Command::AddFile(addition) => batch::add(storage, *addition, platform.now()),
+            Command::KeepOpen { until } => batch::keep_open(storage, until),
+            Command::DropFiles { asset_ids } => batch::drop_files(storage, &asset_ids),
+            Command::FinishBatch => batch::finish(storage, platform.now()),
         }
     }
 
@@ -150,7 +171,7 @@ impl Entity for Upload {
 
 /// What the alarm is for.
 async fn drive<P: Platform, S: Storage>(platform: &P, storage: &S) -> Result<(), Unavailable> {
-    let Some(record) = storage.transact(store::load)? else { return storage.delete_all().await };
+    let Some(record) = storage.transact(store::load)? else { return batch::wake(platform, storage).await };
     let now = platform.now();
     let is_import = matches!(record.intent.door, Door::Url { .. });
     match &record.state {
@@ -273,7 +294,9 @@ async fn get<P: Platform, S: Storage>(
     let until = platform.now().plus_millis(wait_millis);
     loop {
         let now = platform.now();
-        let Some(record) = storage.transact(store::load)? else { return Ok(Reply::Gone) };
+        let Some(record) = storage.transact(store::load)? else {
+            return batch::get(platform, storage, until).await;
+        };
         if let State::Receiving { until, .. } = &record.state
             && *until <= now
             && record.may_hold

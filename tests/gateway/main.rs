@@ -16,5 +16,6 @@ mod sessions;
 mod support;
 mod tasks;
 mod upgrade;
+mod upload_page;
 mod uploads;
 mod workflows;

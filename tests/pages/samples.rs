@@ -2,6 +2,7 @@
 
 use crate::files;
 use crate::history;
+use crate::uploads;
 use atelier::html::account::{self, Account, App};
 use atelier::html::allowance::Typed;
 use atelier::html::check::{self, Check, CheckRow, CheckState};
@@ -89,6 +90,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("problem", problem::problem(&expired())),
     ];
     pages.extend(hostile());
+    pages.extend(uploads::all());
     pages
 }
 
@@ -135,7 +137,7 @@ pub fn hostile() -> Vec<(&'static str, String)> {
         link: Some(Link { label: s(HOSTILE), href: s(HOSTILE) }),
     };
     let home = Home { url: s(HOSTILE), version: s(HOSTILE), notice: None, sign_in_ready: true };
-    vec![
+    let mut pages = vec![
         ("hostile-consent", consent::consent(&consent)),
         ("hostile-apps", account::account(&many)),
         ("hostile-tokens", tokens::tokens(&tokens)),
@@ -146,7 +148,9 @@ pub fn hostile() -> Vec<(&'static str, String)> {
         ("hostile-invitation", invitation::invitation(&invitation)),
         ("hostile-problem", problem::problem(&problem)),
         ("hostile-home", home::home(&home)),
-    ]
+    ];
+    pages.extend(uploads::hostile());
+    pages
 }
 
 pub fn s(text: &str) -> String {

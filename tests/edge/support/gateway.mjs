@@ -49,8 +49,9 @@ class Gateway {
     this.log = path.join(state, "server.log");
   }
 
-  async start() {
-    this.port = await freePort();
+  /// `port`: where it was before, for whoever still has its address.
+  async start(port) {
+    this.port = port ?? (await freePort());
     this.origin = `http://127.0.0.1:${this.port}`;
     this.url = `${this.origin}/mcp`;
     const ready = path.join(this.state, `ready-${this.port}.json`);
@@ -98,8 +99,8 @@ class Gateway {
     await gone;
   }
 
-  async restart() {
-    await this.start();
+  async restart(port) {
+    await this.start(port);
   }
 
   /// Ends it as Ctrl-C would, and checks that nothing is left; removes the state.
