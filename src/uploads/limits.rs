@@ -34,8 +34,9 @@ pub const RECEIVE_MILLIS: u32 = 30 * 60 * 1000;
 /// What another server may need for its file; an alarm runs for 15 minutes at most.
 pub const IMPORT_MILLIS: u32 = 12 * 60 * 1000;
 /// How long one attempt is believed to go on without a word from it, and how often it says one.
-pub const LEASE_SECONDS: i64 = 15;
-pub const RENEW_MILLIS: u32 = 5_000;
+/// After a crash the next attempt waits as long.
+pub const LEASE_SECONDS: i64 = 9;
+pub const RENEW_MILLIS: u32 = 3_000;
 /// A second body waits so long for the first to end; longer than a lease, so that a retry after a crash gets through.
 pub const WAIT_MILLIS: i64 = 20_000;
 /// How long an upload that has ended can be asked about, and a lost answer be had again.

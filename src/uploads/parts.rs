@@ -18,8 +18,8 @@ const MAX_PARTS_SECONDS: i64 = 24 * 3600;
 const STAY_OPEN_SECONDS: i64 = 15 * 60;
 /// Missing parts that an error names.
 const NAMED: usize = 20;
-/// What putting the parts together may take before somebody else may try.
-const COMPLETE_SECONDS: i64 = 120;
+/// The attempt that puts the parts together.
+const COMPLETING: &str = "complete";
 
 /// The Worker's side: one part's body. Ok(None): it is stored.
 pub async fn put<P: Platform>(
@@ -216,14 +216,21 @@ pub async fn complete<P: Platform, S: Storage>(
     let (Some(multipart), Some(media)) = (&record.multipart, record.intent.declared) else {
         return Ok(Reply::Gone);
     };
-    let until = now.plus_seconds(COMPLETE_SECONDS);
+    let until = now.plus_seconds(limits::LEASE_SECONDS);
     change(storage, |record| {
-        record.state = State::Receiving { attempt: "complete".into(), until };
+        record.state = State::Receiving { attempt: COMPLETING.into(), until };
         record.may_hold = true;
     })?;
     rewind(platform, storage).await?;
     let parts = storage.transact(store::parts)?;
-    let ended = platform.end_parts(&finish::key(&record.intent, media), multipart, &parts).await;
+    let key = finish::key(&record.intent, media);
+    let ended = receive::beside(platform.end_parts(&key, multipart, &parts), async {
+        loop {
+            platform.sleep(limits::RENEW_MILLIS).await;
+            let _ = claim::renew(platform, storage, COMPLETING, None).await;
+        }
+    })
+    .await;
     // If it failed because it was done before, the object is there.
     finish::take(platform, storage, Some(media)).await?;
     let reply = answer(platform, storage)?;
@@ -241,7 +248,7 @@ pub async fn complete<P: Platform, S: Storage>(
     // A part is not what was acknowledged: nobody can tell which, so all come again.
     let fields = json!({ "asset_id": record.intent.asset_id, "reason": format!("{fault:?}") });
     platform.log(Level::Warn, "upload.not_put_together", fields);
-    platform.abort_parts(&finish::key(&record.intent, media), multipart).await?;
+    platform.abort_parts(&key, multipart).await?;
     storage.transact(store::forget_pieces)?;
     change(storage, |record| record.multipart = None)?;
     let message = "Object storage could not put the parts together; they have to be sent again.";

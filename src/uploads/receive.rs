@@ -123,8 +123,12 @@ pub async fn renewed<P: Platform, T>(
             let _ = platform.ask::<Upload>(asset_id.as_str(), renew).await;
         }
     };
-    let renewals: std::pin::Pin<&mut dyn Future<Output = Infallible>> = pin!(renewals);
-    match future::select(pin!(work), renewals).await {
+    beside(work, renewals).await
+}
+
+/// Does the work while something else goes on that never ends.
+pub async fn beside<T>(work: impl Future<Output = T>, endless: impl Future<Output = Infallible>) -> T {
+    match future::select(pin!(work), pin!(endless)).await {
         Either::Left((done, _)) => done,
         Either::Right((never, _)) => match never {},
     }
