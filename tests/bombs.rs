@@ -24,7 +24,7 @@ static METER: meter::Meter = meter::Meter;
 
 const MAX_PIXELS: u64 = 40_000_000;
 /// What `thumbnail_of` promises, for `MAX_PIXELS` and the fixed part.
-const PROMISED_BYTES: usize = 40_000_000 * 8 + 16 * 1024 * 1024;
+const PROMISED_BYTES: usize = 40_000_000 * 4 + 16 * 1024 * 1024;
 /// What a file may take that is refused by its headers.
 const REFUSAL_BYTES: usize = 1024 * 1024;
 
@@ -317,6 +317,6 @@ fn the_memory_of_honest_pictures_is_known_beforehand() {
         assert!(each < bound && held < PROMISED_BYTES, "{name}: {each} bytes a pixel");
         // Where the promise is no more than the need, it is kept or the picture refused.
         let (_, held) = meter::peak(|| picture::thumbnail_of(&file, 512, pixels as u64));
-        assert!(held < pixels * 8 + 16 * 1024 * 1024, "{name}: {held} bytes");
+        assert!(held < pixels * 4 + 16 * 1024 * 1024, "{name}: {held} bytes");
     }
 }

@@ -12,10 +12,10 @@ const QUALITY: u8 = 82;
 
 /// Memory granted per allowed pixel, in bytes. Photos take 3, progressive ones 6 to 9, a 16-bit PNG 8, and a WebP
 /// up to 16; those may have fewer pixels.
-const BYTES_PER_PIXEL: u64 = 8;
+const BYTES_PER_PIXEL: u64 = 4;
 
 /// A JPEG of the picture, upright, on white where it is transparent, its longer side at most `side` pixels; never
-/// enlarged. Takes at most `max_pixels * 8 bytes + 16 MB` of memory, and refuses from the headers, before
+/// enlarged. Takes at most `max_pixels * 4 bytes + 16 MB` of memory, and refuses from the headers, before
 /// anything is decoded, what would take more.
 pub fn thumbnail_of(bytes: &[u8], side: u32, max_pixels: u64) -> Result<Vec<u8>, PictureError> {
     let claim = guard::inspect(bytes)?;

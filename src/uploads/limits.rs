@@ -43,9 +43,10 @@ pub const WAIT_MILLIS: i64 = 20_000;
 pub const REMEMBER_SECONDS: i64 = 24 * 3600;
 /// Files up to here have their SHA-256 before the answer, larger ones after it: reading them back takes seconds.
 pub const DIGEST_AT_ONCE_BYTES: u64 = 32 * MIB;
-/// A picture is decoded in the isolate's memory for its thumbnail: the file itself, and 4 bytes for each pixel, twice.
-pub const MAX_POSTER_SOURCE_BYTES: u64 = 16 * MIB;
-pub const MAX_POSTER_PIXELS: u64 = 6_000_000;
+/// A picture is decoded in the isolate's memory for its thumbnail: the file itself, and 66 MB for the pixels of what phones
+/// take (`picture::thumbnail_of`), of the 96 MB there are.
+pub const MAX_POSTER_SOURCE_BYTES: u64 = 12 * MIB;
+pub const MAX_POSTER_PIXELS: u64 = 12_500_000;
 
 /// Of a file of this type.
 pub fn max_bytes(media: MediaType) -> u64 {
