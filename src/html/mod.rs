@@ -28,8 +28,7 @@ use std::sync::LazyLock;
 
 const STYLESHEET: &str = include_str!("ui.css");
 /// Part of the stylesheet's address, so that browsers may keep it for ever.
-static STYLESHEET_VERSION: LazyLock<String> =
-    LazyLock::new(|| version(STYLESHEET));
+static STYLESHEET_VERSION: LazyLock<String> = LazyLock::new(|| version(STYLESHEET));
 
 fn version(text: &str) -> String {
     crypto::hex(&crypto::sha256(text.as_bytes())).chars().take(12).collect()

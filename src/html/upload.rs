@@ -156,7 +156,8 @@ fn limits(view: &Upload) -> String {
             _ => groups.push((&kind.max_in_words, vec![&kind.label])),
         }
     }
-    let words: Vec<_> = groups.iter().map(|(most, labels)| format!("{} up to {most}", joined(labels))).collect();
+    let words: Vec<_> =
+        groups.iter().map(|(most, labels)| format!("{} up to {most}", joined(labels))).collect();
     let most = if view.is_several { format!(" At most {} files.", view.max_files) } else { String::new() };
     format!("{}.{most}", words.join("; "))
 }

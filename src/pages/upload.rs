@@ -327,9 +327,14 @@ fn take_one(view: View, file: &NewFile) -> Result<View, Refusal> {
         let refusal = Refusal::new(Code::UploadFailed, "This link was made for a file of another kind.");
         return Err(refusal.next(ANOTHER));
     }
-    if announced.size_bytes.is_some_and(|size| size > limits::MAX_BODY_BYTES) && view.intent.part_bytes().is_none() {
+    if announced.size_bytes.is_some_and(|size| size > limits::MAX_BODY_BYTES)
+        && view.intent.part_bytes().is_none()
+    {
         let most = size_in_words(limits::MAX_BODY_BYTES);
-        let refusal = Refusal::new(Code::FileTooLarge, format!("Without its size known before, a file may have {most}."));
+        let refusal = Refusal::new(
+            Code::FileTooLarge,
+            format!("Without its size known before, a file may have {most}."),
+        );
         return Err(refusal.next("Go back to the chat and ask for an upload page without naming the file."));
     }
     Ok(view)
@@ -361,7 +366,8 @@ fn over<S>(found: &Found, now: crate::time::Timestamp) -> Option<Response<S>> {
     };
     match word {
         Word::Stored => {
-            let title = if stored == 1 { "1 file is there".to_owned() } else { format!("{stored} files are there") };
+            let title =
+                if stored == 1 { "1 file is there".to_owned() } else { format!("{stored} files are there") };
             let closed = Closed {
                 title,
                 what: "This link has done its work and takes nothing more.".to_owned(),
@@ -376,7 +382,8 @@ fn over<S>(found: &Found, now: crate::time::Timestamp) -> Option<Response<S>> {
 
 /// What may come: every type that is taken, or those of the kind that was announced.
 fn kinds(declared: Option<MediaType>, max_bytes: u64) -> Vec<Kind> {
-    let is_taken = |media: &MediaType| declared.is_none_or(|declared| declared.modality() == media.modality());
+    let is_taken =
+        |media: &MediaType| declared.is_none_or(|declared| declared.modality() == media.modality());
     let kind = |media: MediaType| {
         let max_bytes = limits::max_bytes(media).min(max_bytes);
         let (label, extensions): (_, &[&str]) = match media {

@@ -48,7 +48,10 @@ pub struct PageFile {
 
 /// Whether nothing is said of a file: then it is a page for several that is asked for.
 pub fn is_page(wanted: &Wanted) -> bool {
-    wanted.name.is_none() && wanted.mime_type.is_none() && wanted.size_bytes.is_none() && wanted.sha256.is_none()
+    wanted.name.is_none()
+        && wanted.mime_type.is_none()
+        && wanted.size_bytes.is_none()
+        && wanted.sha256.is_none()
 }
 
 /// The answer of both tools that hand out a URL, where no file was named.
@@ -102,7 +105,10 @@ pub async fn ticket<P: Platform>(
 }
 
 /// What became of a page of the caller's own; another's answers as one that does not exist.
-pub async fn status<P: Platform>(context: &Context<'_, P>, batch: Batch) -> Result<Answer<StatusView>, Fault> {
+pub async fn status<P: Platform>(
+    context: &Context<'_, P>,
+    batch: Batch,
+) -> Result<Answer<StatusView>, Fault> {
     let caller = context.caller;
     let is_bound_elsewhere =
         caller.workspace.as_ref().is_some_and(|workspace| *workspace != batch.workspace_id);

@@ -93,7 +93,9 @@ impl Batch {
     /// Err: why no file is taken any more.
     fn admit(&self, now: Timestamp) -> Result<(), Refusal> {
         if self.finished_at.is_some() {
-            return Err(Refusal::new(Code::SessionExpired, "Somebody pressed Done on this page.").next(ANOTHER));
+            return Err(
+                Refusal::new(Code::SessionExpired, "Somebody pressed Done on this page.").next(ANOTHER)
+            );
         }
         if now >= self.expires_at {
             return Err(Refusal::new(Code::SessionExpired, "This link has expired.").next(ANOTHER));
@@ -285,7 +287,8 @@ pub async fn look<P: Platform>(platform: &P, batch: Batch) -> Result<Look, Unava
     let files: Vec<_> = try_join_all(batch.files.iter().map(get)).await?.into_iter().flatten().collect();
     let under_way = files.iter().filter(|(_, view)| matches!(view.word, Word::Pending | Word::Receiving));
     let until = under_way.map(|(_, view)| view.expires_at).max();
-    let later = until.filter(|until| batch.finished_at.is_none() && until.min(&batch.latest()) > &batch.expires_at);
+    let later =
+        until.filter(|until| batch.finished_at.is_none() && until.min(&batch.latest()) > &batch.expires_at);
     let batch = match later {
         Some(until) => ask(platform, &batch.batch_id, Command::KeepOpen { until }).await?.unwrap_or(batch),
         None => batch,
@@ -305,7 +308,9 @@ pub async fn add_file<P: Platform>(
     }
     let (Some(declared), Some(size_bytes)) = (file.declared, file.size_bytes) else {
         let message = format!("The file is none of {}, by its name.", limits::ACCEPTED_IN_WORDS);
-        return Ok(Err(Refusal::new(Code::UploadFailed, message).next("Choose another, or convert it first.")));
+        return Ok(Err(
+            Refusal::new(Code::UploadFailed, message).next("Choose another, or convert it first.")
+        ));
     };
     let mut may_clear = true;
     loop {

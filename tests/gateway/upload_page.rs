@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 const QUARTER_HOUR: i64 = 15 * 60;
 const MIB: usize = 1024 * 1024;
 /// 1×1, transparent.
-const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
+const PNG: &str =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
 
 /// A picture of this size; what follows its end is not looked at.
 fn png(bytes: usize) -> Vec<u8> {
@@ -118,14 +119,23 @@ fn several_files_come_on_one_page_until_the_person_is_done() {
     let state = page.state();
     assert_eq!(state["files"].as_array().unwrap().len(), 2, "{state}");
     let status = world.status(&page.id);
-    assert_eq!((&status["state"], status["files"].as_array().unwrap().len()), (&json!("pending"), 2), "{status}");
+    assert_eq!(
+        (&status["state"], status["files"].as_array().unwrap().len()),
+        (&json!("pending"), 2),
+        "{status}"
+    );
     assert_eq!(page.ask("done", &json!({})).json()["state"], "stored");
     let result = world.ada.call("get_upload_status", &json!({ "upload_id": page.id, "wait_seconds": 0 }));
     let text = result["content"][0]["text"].as_str().unwrap();
     let status = &result["structuredContent"];
     assert_eq!(status["state"], "stored", "{status}");
-    for (file, (name, bytes)) in status["files"].as_array().unwrap().iter().zip([("a.png", 1000), ("b.png", 2000)]) {
-        assert_eq!((&file["name"], &file["bytes"], &file["state"]), (&json!(name), &json!(bytes), &json!("stored")));
+    for (file, (name, bytes)) in
+        status["files"].as_array().unwrap().iter().zip([("a.png", 1000), ("b.png", 2000)])
+    {
+        assert_eq!(
+            (&file["name"], &file["bytes"], &file["state"]),
+            (&json!(name), &json!(bytes), &json!("stored"))
+        );
         assert!(text.contains(file["file_id"].as_str().unwrap()), "{text}");
         assert_eq!(world.memory.answer(Ask::get(&path_of(file["file_url"].as_str().unwrap()))).status, 200);
     }
@@ -133,7 +143,11 @@ fn several_files_come_on_one_page_until_the_person_is_done() {
     assert_eq!(page.ask("done", &json!({})).status, 200);
     assert_eq!(code(&page.ask("files", &file("c.png", 10))), (410, "SESSION_EXPIRED".into()));
     let over = page.get();
-    assert!(over.status == 200 && over.text().contains("2 files are there") && over.text().contains("Go back to the chat"));
+    assert!(
+        over.status == 200
+            && over.text().contains("2 files are there")
+            && over.text().contains("Go back to the chat")
+    );
 }
 
 #[test]
@@ -214,7 +228,11 @@ fn what_is_announced_is_decided_by_type_then_name_and_refused_in_words() {
     assert_eq!(page.add(&by_name)["state"], "pending");
     for (body, status, word) in [
         (json!({ "key": "k2", "name": "notes.txt", "type": "text/plain", "size": 5 }), 400, "PNG, JPEG"),
-        (json!({ "key": "k3", "name": "a.png", "type": "image/png", "size": 105_000_000 }), 413, "at most 105 MB"),
+        (
+            json!({ "key": "k3", "name": "a.png", "type": "image/png", "size": 105_000_000 }),
+            413,
+            "at most 105 MB",
+        ),
         (json!({ "key": "k4", "name": "a.png", "type": "image/png", "size": 0 }), 400, "at least 1"),
         (json!({ "key": "", "name": "a.png", "type": "image/png", "size": 5 }), 400, "`key`"),
         (json!({ "name": "a.png" }), 400, "key"),
@@ -222,7 +240,8 @@ fn what_is_announced_is_decided_by_type_then_name_and_refused_in_words() {
         let answer = page.ask("files", &body);
         assert!(answer.status == status && answer.text().contains(word), "{body}: {}", answer.text());
     }
-    let form = Ask::post(&format!("{}/files", page.path), file("a.png", 5)).with("content-type", "text/plain");
+    let form =
+        Ask::post(&format!("{}/files", page.path), file("a.png", 5)).with("content-type", "text/plain");
     assert_eq!(code(&world.memory.answer(form)), (400, "INVALID_INPUTS".into()));
     assert_eq!(page.state()["files"].as_array().unwrap().len(), 1);
 }
@@ -231,7 +250,8 @@ fn what_is_announced_is_decided_by_type_then_name_and_refused_in_words() {
 fn a_full_page_takes_no_more_until_something_is_taken_back() {
     let world = World::new();
     let page = world.page();
-    let urls: Vec<_> = (0..20).map(|n| page.add(&file(&format!("{n}.png"), 100))["upload_url"].clone()).collect();
+    let urls: Vec<_> =
+        (0..20).map(|n| page.add(&file(&format!("{n}.png"), 100))["upload_url"].clone()).collect();
     let full = page.ask("files", &file("one-more.png", 100));
     assert!(full.status == 400 && full.text().contains("takes 20 files"), "{}", full.text());
     assert_eq!(world.memory.answer(Ask::new("DELETE", urls[3].as_str().unwrap())).status, 204);
@@ -264,10 +284,16 @@ fn a_link_expires_says_so_and_is_forgotten() {
     let page = empty.get();
     assert!(page.status == 410 && page.text().contains("ask for a new upload link"), "{}", page.text());
     assert_eq!(code(&empty.ask("files", &file("a.png", 10))), (410, "SESSION_EXPIRED".into()));
-    assert_eq!((&world.status(&empty.id)["state"], &world.status(&used.id)["state"]), (&json!("expired"), &json!("stored")));
+    assert_eq!(
+        (&world.status(&empty.id)["state"], &world.status(&used.id)["state"]),
+        (&json!("expired"), &json!("stored"))
+    );
     assert!(used.get().text().contains("1 file is there"));
     world.memory.elapse(25 * 3600);
-    assert_eq!(world.ada.refused("get_upload_status", &json!({ "upload_id": used.id }))["code"], "SESSION_NOT_FOUND");
+    assert_eq!(
+        world.ada.refused("get_upload_status", &json!({ "upload_id": used.id }))["code"],
+        "SESSION_NOT_FOUND"
+    );
     assert_eq!(used.get().status, 410);
     assert_eq!(world.memory.answer(Ask::get("/upload/AAAA")).status, 404);
 }
@@ -288,9 +314,15 @@ fn another_person_and_a_token_of_another_workspace_see_no_page() {
     let world = World::new();
     let page = world.page();
     let bob = Client::new(&world.memory, "bob", 1.0);
-    assert_eq!(bob.refused("get_upload_status", &json!({ "upload_id": page.id }))["code"], "SESSION_NOT_FOUND");
+    assert_eq!(
+        bob.refused("get_upload_status", &json!({ "upload_id": page.id }))["code"],
+        "SESSION_NOT_FOUND"
+    );
     let elsewhere = Client::with_token(&world.memory, "ada", json!({ "workspace_id": bob.workspace_id }));
-    assert_eq!(elsewhere.refused("get_upload_status", &json!({ "upload_id": page.id }))["code"], "SESSION_NOT_FOUND");
+    assert_eq!(
+        elsewhere.refused("get_upload_status", &json!({ "upload_id": page.id }))["code"],
+        "SESSION_NOT_FOUND"
+    );
     // The page's token is no upload URL, and its id opens nothing.
     let url = page.path.replace("/upload/", "/api/v1/media/uploads/");
     assert_eq!(world.put(&url, png(100)).status, 410);
@@ -307,7 +339,13 @@ fn a_link_for_one_file_takes_that_one() {
     let page = Page { world: &world, id: ticket["file_id"].as_str().unwrap().to_owned(), path };
     let html = page.get().text();
     assert!(html.contains("Upload photo.jpg") && html.contains("curl -sS -T FILE"), "{html}");
-    assert!(html.contains(&format!("<bdi>{}</bdi>", world.ada.call("get_workspace", &json!({}))["structuredContent"]["name"].as_str().unwrap())), "{html}");
+    assert!(
+        html.contains(&format!(
+            "<bdi>{}</bdi>",
+            world.ada.call("get_workspace", &json!({}))["structuredContent"]["name"].as_str().unwrap()
+        )),
+        "{html}"
+    );
     let film = json!({ "key": "k", "name": "film.mp4", "type": "video/mp4", "size": 1000 });
     assert!(page.ask("files", &film).text().contains("another kind"));
     assert_eq!(page.ask("files", &file("other.png", 999)).status, 400);
@@ -325,11 +363,17 @@ fn the_page_lets_its_address_go_nowhere() {
         assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
         assert_eq!(answer.header("cache-control"), Some("no-store"));
         let csp = answer.header("content-security-policy").unwrap();
-        assert!(csp.contains("script-src 'self'; connect-src 'self'") && csp.contains("frame-ancestors 'none'"), "{csp}");
+        assert!(
+            csp.contains("script-src 'self'; connect-src 'self'") && csp.contains("frame-ancestors 'none'"),
+            "{csp}"
+        );
         assert!(!csp.contains("unsafe"), "{csp}");
     }
     let token = page.path.rsplit('/').next().unwrap().to_owned();
     assert!(!page.get().text().contains(&token), "a page of several files does not repeat its own token");
-    assert_eq!(world.memory.answer(Ask::get("/upload.js")).header("content-type"), Some("text/javascript; charset=utf-8"));
+    assert_eq!(
+        world.memory.answer(Ask::get("/upload.js")).header("content-type"),
+        Some("text/javascript; charset=utf-8")
+    );
     assert_eq!(world.memory.answer(Ask::new("PUT", &page.path)).status, 404);
 }

@@ -22,7 +22,8 @@ fn between<'a>(text: &'a str, before: &'a str, after: &'a str) -> Vec<&'a str> {
 fn nothing_from_outside_becomes_markup() {
     for (name, page) in samples::all() {
         // The one script is our own file, and nothing of the page goes into it.
-        let page = page.replacen("<script src=\"/upload.js?v=", "<our src=\"", usize::from(name.contains("upload")));
+        let page =
+            page.replacen("<script src=\"/upload.js?v=", "<our src=\"", usize::from(name.contains("upload")));
         for forbidden in ["<script", "style=", "<style", "onmouseover=\"", "javascript:", HOSTILE] {
             assert!(!page.contains(forbidden), "{name} contains {forbidden}");
         }
