@@ -349,7 +349,9 @@ fn seconds(given: &Given, name: &str, default: u32) -> Result<u32, String> {
     given(name).map_or(Ok(default), |text| {
         let read = text.parse().ok().filter(|seconds| (1..=MAX_UPLOAD_URL_SECONDS).contains(seconds));
         read.ok_or_else(|| {
-            format!("{name} must be a whole number of seconds from 1 to {MAX_UPLOAD_URL_SECONDS}, not `{text}`.")
+            format!(
+                "{name} must be a whole number of seconds from 1 to {MAX_UPLOAD_URL_SECONDS}, not `{text}`."
+            )
         })
     })
 }

@@ -34,6 +34,14 @@
 //! A price above the workspace's threshold is asked about first ([`mcp::confirm`]): the call is answered with the question,
 //! and is made again with the answer. A client that knows tasks gets the run as one ([`mcp::tasks`]).
 //!
+//! # An upload, hop by hop
+//! 1. `request_upload_url` opens an upload: its `Upload` object ([`uploads::upload`]) has the workspace set the bytes aside
+//!    ([`workspace::uploads`]); the answer is a signed URL ([`uploads::token`]) in a ready command.
+//! 2. The shell PUTs the file. `edge::entry.js` hands its body over as a stream; [`uploads::receive`] claims the upload, looks
+//!    at the first bytes, and has the platform move the rest into object storage: all or nothing, once.
+//! 3. The object reads the stored bytes' head ([`media::probe`]), makes the asset and has the workspace add it; checksum of
+//!    large files and thumbnail follow by its alarm.
+//!
 //! # A connection, hop by hop
 //! 1. A client without a token gets a 401 from [`oauth::bearer`] that names the documents of [`oauth::discovery`].
 //! 2. It makes itself known: by its own metadata document ([`oauth::metadata_document`]), or by
@@ -50,6 +58,11 @@
 //!    Worker holds it, with a hibernating socket to the `Session` object behind it.
 //! 3. The run ends, tells the session ([`session`]), which numbers the event, keeps it for `Last-Event-ID` and
 //!    pushes it down the stream.
+//!
+//! # Files that nobody needs
+//! Deleting a file puts its objects into the workspace's trash, which its alarm empties. What no index ever named
+//! (outputs of a cancelled run, what a crash left) [`collector`] finds: the Worker sweeps object storage once an hour
+//! and asks each workspace what it does not need ([`workspace::inventory`]).
 //!
 //! # Money
 //! [`workspace::ledger`]: every change is one transaction in one object, and SQLite itself refuses a state in
@@ -99,6 +112,8 @@ pub mod uploads;
 pub mod workflows;
 
 pub mod runs;
+
+pub mod collector;
 
 pub mod tools;
 

@@ -101,12 +101,18 @@ pub struct Opened<S> {
     pub body: Option<S>,
 }
 
+impl<S> Opened<S> {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)
+    }
+}
+
 /// A page of what object storage holds, by key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
     pub objects: Vec<Listed>,
-    /// Where the next page begins; None: there is none.
-    pub cursor: Option<String>,
+    /// The next page begins after the last one of these.
+    pub has_more: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -192,11 +198,12 @@ pub trait Platform: Clone + 'static {
     async fn read_range(&self, key: &str, range: ByteRange) -> Result<Option<Vec<u8>>, Unavailable>;
     /// Those that do not exist are no fault.
     async fn delete_objects(&self, keys: &[String]) -> Result<(), Unavailable>;
-    /// At most `limit` (up to 1000) whose key begins with `prefix`, in the order of their keys.
+    /// At most `limit` (up to 1000) whose key begins with `prefix`, in the order of their keys, from the one after `after`:
+    /// a key, which unlike the platform's own cursor can be compared, and be kept for as long as one likes.
     async fn list_objects(
         &self,
         prefix: &str,
-        cursor: Option<&str>,
+        after: Option<&str>,
         limit: u32,
     ) -> Result<Listing, Unavailable>;
 

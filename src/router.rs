@@ -94,6 +94,9 @@ async fn programs<P: Platform>(
         ("POST", "/api/v1/operator/tokens/revoke") => {
             api::operator::revoke_token(platform, request, request_id).await
         }
+        ("POST", "/api/v1/operator/reconcile") => {
+            api::reconcile::reconcile(platform, request, request_id).await
+        }
         ("POST", "/api/v1/operator/grants") => api::operator::grant(platform, request, request_id).await,
         (_, path) if path.starts_with(api::workspaces::PREFIX) => {
             api::workspaces::serve(platform, request, request_id).await

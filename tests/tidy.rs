@@ -206,13 +206,12 @@ fn every_binding_in_the_code_is_configured() {
     let objects = read("src/edge/objects.rs");
     let list =
         objects.split("\nobjects! {").nth(1).and_then(|rest| rest.split('}').next()).expect("objects! { … }");
-    let migrated = config
-        .split("new_sqlite_classes = [")
-        .nth(1)
-        .and_then(|rest| rest.split(']').next())
-        .expect("a migration");
+    let migrations = config.split("new_sqlite_classes = [").skip(1);
+    let migrated: Vec<_> =
+        migrations.flat_map(|rest| quoted(rest.split(']').next().unwrap_or_default())).collect();
+    assert!(!migrated.is_empty(), "a migration");
     for class in list.lines().filter_map(|line| line.trim().split_once(": ")).map(|(class, _)| class) {
-        if !configured("class_name", class) || !quoted(migrated).contains(&class) {
+        if !configured("class_name", class) || !migrated.contains(&class) {
             faults.push(format!(
                 "src/edge/objects.rs: {class} is not in wrangler.toml, or not among its new_sqlite_classes"
             ));
@@ -320,7 +319,8 @@ fn every_header_that_is_read_is_handed_over() {
         let rest = entry.split_once(&format!("\nconst {name} = [")).expect(name).1;
         quoted(rest.split_once(']').unwrap().0)
     };
-    let (always, elsewhere, proxied) = (list("HEADERS"), list("PAGE_HEADERS"), list("PROXY_HEADERS"));
+    let elsewhere = [list("PAGE_HEADERS"), list("UPLOAD_HEADERS")].concat();
+    let (always, proxied) = (list("HEADERS"), list("PROXY_HEADERS"));
     let mut faults = Vec::new();
     let mut seen = 0;
     for (path, text) in files("src", &[".rs"]) {

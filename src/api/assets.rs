@@ -151,7 +151,12 @@ mod tests {
 
     #[test]
     fn reads_ranges_as_rfc_9110_does() {
-        let head = ObjectHead { size_bytes: 100, etag: "\"e\"".into(), content_type: "image/png".into(), disposition: None };
+        let head = ObjectHead {
+            size_bytes: 100,
+            etag: "\"e\"".into(),
+            content_type: "image/png".into(),
+            disposition: None,
+        };
         let part = |first, last| Wanted::Part(ByteRange { first, last });
         let table = [
             ("range: bytes=0-0", part(0, 0)),

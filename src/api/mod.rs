@@ -8,6 +8,7 @@ pub mod grants;
 pub mod ledger;
 pub mod media;
 pub mod operator;
+pub mod reconcile;
 pub mod rest;
 pub mod runs;
 pub mod uploads;

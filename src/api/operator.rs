@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 /// Characters of a person's label, a workspace's or a token's name.
 const MAX_NAME_CHARS: usize = 200;
 
-enum Fault {
+pub(super) enum Fault {
     Refused(Refusal),
     Unavailable(Unavailable),
 }
@@ -258,7 +258,10 @@ async fn grant_units<P: Platform>(platform: &P, request: &Request, request_id: &
 }
 
 /// The body, once the key has been compared.
-fn authorized<P: Platform, T: DeserializeOwned>(platform: &P, request: &Request) -> Result<T, Fault> {
+pub(super) fn authorized<P: Platform, T: DeserializeOwned>(
+    platform: &P,
+    request: &Request,
+) -> Result<T, Fault> {
     let Some(key) = &platform.config().operator_key else {
         let refusal =
             Refusal::new(Code::Forbidden, "This gateway has no operator key, so this API is closed.");
@@ -307,7 +310,7 @@ fn limit(field: &str, units: Option<f64>) -> Result<Option<Units>, Refusal> {
     })
 }
 
-fn respond<P: Platform>(
+pub(super) fn respond<P: Platform>(
     platform: &P,
     request_id: &str,
     outcome: Result<Value, Fault>,

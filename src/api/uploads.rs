@@ -219,7 +219,7 @@ impl<P: Platform> Asked<'_, P> {
             received_parts: pieces.map(|pieces| pieces.received.as_slice()),
             error,
         };
-        json_body(if view.word == Word::Expired { 410 } else { 200 }, &body)
+        json_body(200, &body)
     }
 
     async fn view(&self, id: &AssetId) -> Result<Result<View, Refusal>, Unavailable> {
@@ -227,7 +227,10 @@ impl<P: Platform> Asked<'_, P> {
     }
 
     async fn state(&self, id: &AssetId) -> Outcome<P::Stream> {
-        Ok(self.view(id).await?.map(|view| self.shown(&view)))
+        Ok(self.view(id).await?.and_then(|view| match view.word {
+            Word::Expired => Err(uploads::gone()),
+            _ => Ok(self.shown(&view)),
+        }))
     }
 
     async fn cancel(&self, id: &AssetId) -> Outcome<P::Stream> {
@@ -258,14 +261,20 @@ impl<P: Platform> Asked<'_, P> {
     /// Length and SHA-256, as the headers say them.
     fn said(&self) -> Result<(u64, Option<String>), Response<P::Stream>> {
         let headers = &self.request.headers;
-        let refuse = |status: u16, refusal: Refusal| Err(rest::with_status(status, &refusal, self.request_id));
+        let refuse =
+            |status: u16, refusal: Refusal| Err(rest::with_status(status, &refusal, self.request_id));
         if headers.get("content-encoding").is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) {
             let refusal = Refusal::new(Code::UploadFailed, "The body must not have a Content-Encoding.");
             return refuse(415, refusal.next("Send the file as it is."));
         }
         let Some(length) = headers.get("content-length").and_then(|text| text.parse::<u64>().ok()) else {
             let refusal = Refusal::new(Code::UploadFailed, "The request has no Content-Length.");
-            return refuse(411, refusal.next("Send the file from disk, not through a pipe: --data-binary @FILE."));
+            return refuse(
+                411,
+                refusal.next(
+                    "Send the file from disk, not through a pipe: curl -T PATH, or --data-binary @PATH.",
+                ),
+            );
         };
         let sha256 = match headers.get("content-digest").map(receive::content_digest).transpose() {
             Ok(sha256) => sha256.flatten(),
@@ -290,7 +299,9 @@ impl<P: Platform> Asked<'_, P> {
     fn hinted(&self, refusal: Refusal) -> Refusal {
         let content_type = self.request.headers.get("content-type").unwrap_or_default();
         match refusal.code == Code::UploadFailed && content_type.starts_with("multipart/") {
-            true => refusal.next("Send the file itself as the body: curl -X PUT --data-binary @FILE, without -F."),
+            true => {
+                refusal.next("Send the file itself as the body: curl -X PUT --data-binary @FILE, without -F.")
+            }
             false => refusal,
         }
     }
@@ -312,7 +323,11 @@ impl<P: Platform> Asked<'_, P> {
         let lines = |view: View| -> String {
             view.missing_parts(MAX_MISSING).iter().map(|number| format!("{number}\n")).collect()
         };
-        let text = self.view(id).await?.map(|view| if view.asset.is_some() { String::new() } else { lines(view) });
+        let text = self.view(id).await?.and_then(|view| match view.word {
+            Word::Expired => Err(uploads::gone()),
+            Word::Stored => Ok(String::new()),
+            _ => Ok(lines(view)),
+        });
         Ok(text.map(|text| Response::text(200, "text/plain; charset=utf-8", text)))
     }
 

@@ -161,13 +161,13 @@ export async function abortParts(bucket, key, upload) {
   await bucket.resumeMultipartUpload(key, upload).abort().catch(() => {});
 }
 
-export async function listObjects(bucket, prefix, cursor, limit) {
-  const listed = await bucket.list({ prefix, limit, ...(cursor && { cursor }) });
+export async function listObjects(bucket, prefix, startAfter, limit) {
+  const listed = await bucket.list({ prefix, limit, ...(startAfter && { startAfter }) });
   return {
     keys: listed.objects.map((object) => object.key),
     sizes: listed.objects.map((object) => object.size),
     times: listed.objects.map((object) => object.uploaded.getTime()),
-    cursor: listed.truncated ? listed.cursor : undefined,
+    hasMore: listed.truncated,
   };
 }
 

@@ -11,7 +11,7 @@ const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 const MAX_FORM_BYTES = 64 * 1024;
 // What the build tool's glue knows of the instance; it makes a new one when an exported class is constructed.
 const state = globalThis.__worker_init_state;
-const serve = Gateway.prototype.serve;
+const { serve, sweep } = Gateway.prototype;
 const inFlight = new Set();
 
 const DEAD = '{"error":{"code":"INTERNAL","message":"The gateway had to restart.","next":"Try again in a moment.","retryable":true}}';
@@ -167,6 +167,15 @@ export default {
       return guardEvents(answer instanceof Promise ? await guard(() => answer) : answer);
     } catch (error) {
       return died(error);
+    }
+  },
+  // What nobody needs any more is taken out of object storage (collector), by the clock in wrangler.toml.
+  async scheduled(_, env, ctx) {
+    try {
+      if (state.criticalError) new Gateway(ctx, env);
+      await guard(async () => sweep(env));
+    } catch (error) {
+      died(error);
     }
   },
 };

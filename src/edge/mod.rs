@@ -14,11 +14,13 @@ mod sleep;
 mod sql;
 mod wake;
 
+use crate::collector;
 use crate::config::Config;
 use crate::http::{self, Body, Headers, Payload, Response};
 use crate::router;
 use futures::StreamExt;
 use platform::Workers;
+use serde_json::json;
 use std::cell::OnceCell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
@@ -41,7 +43,12 @@ thread_local! {
 /// method, the URL and the header lines; `body` is None when it was too large to be read; `stream` is there instead
 /// where the body is a file.
 #[wasm_bindgen]
-pub fn serve(head: String, body: Option<Vec<u8>>, env: Env, stream: Option<web_sys::ReadableStream>) -> JsValue {
+pub fn serve(
+    head: String,
+    body: Option<Vec<u8>>,
+    env: Env,
+    stream: Option<web_sys::ReadableStream>,
+) -> JsValue {
     wake::run(async move {
         let Some(request) = request(head, body) else {
             return respond(400, "content-type: text/plain", b"Not a request.");
@@ -50,6 +57,21 @@ pub fn serve(head: String, body: Option<Vec<u8>>, env: Env, stream: Option<web_s
             Ok(config) => reply(router::handle(&Workers::new(env, config), &request, stream).await),
             Err(problem) => reply(router::without_config(&request, &problem)),
         }
+    })
+}
+
+/// The hourly sweep; ends when it is over, and throws nothing.
+#[wasm_bindgen]
+pub fn sweep(env: Env) -> JsValue {
+    wake::run(async move {
+        match config(&env) {
+            Ok(config) => collector::sweep(&Workers::new(env, config)).await,
+            Err(problem) => worker::console_error!(
+                "{}",
+                json!({ "level": "error", "event": "collector.not_configured", "fields": { "problem": problem } })
+            ),
+        }
+        JsValue::UNDEFINED
     })
 }
 

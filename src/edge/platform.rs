@@ -5,7 +5,8 @@ use super::{budget, bytes, fetch, listen};
 use crate::config::Config;
 use crate::outbound::{FetchFault, Inbound, Outbound};
 use crate::platform::{
-    Budget, ByteRange, Entity, Level, Listing, NewObject, ObjectHead, Opened, Part, Platform, PutFault, Unavailable,
+    Budget, ByteRange, Entity, Level, Listing, NewObject, ObjectHead, Opened, Part, Platform, PutFault,
+    Unavailable,
 };
 use crate::time::Timestamp;
 use futures::FutureExt;
@@ -211,10 +212,10 @@ impl Platform for Workers {
     async fn list_objects(
         &self,
         prefix: &str,
-        cursor: Option<&str>,
+        after: Option<&str>,
         limit: u32,
     ) -> Result<Listing, Unavailable> {
-        bytes::Bucket::of(&self.env, MEDIA)?.list(prefix, cursor, limit).await
+        bytes::Bucket::of(&self.env, MEDIA)?.list(prefix, after, limit).await
     }
 
     async fn peek(

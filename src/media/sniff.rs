@@ -38,6 +38,9 @@ const FTYP_MAX_BYTES: usize = 128;
 const MP3_PADDING_MAX_BYTES: usize = 4096;
 
 impl MediaType {
+    pub const ALL: [Self; 8] =
+        [Self::Png, Self::Jpeg, Self::Webp, Self::Svg, Self::Mp4, Self::Glb, Self::Wav, Self::Mp3];
+
     pub fn mime(self) -> &'static str {
         match self {
             Self::Png => "image/png",

@@ -62,12 +62,16 @@ impl Tool for UploadMediaInit {
             recommended_chunk_bytes: limits::ADVISED_CHUNK_BYTES,
             max_chunk_bytes: limits::MAX_CHUNK_BYTES,
         };
-        let count = input.total_size_bytes.max(1) as u64;
+        let pieces = match (input.total_size_bytes.max(1) as u64).div_ceil(limits::ADVISED_CHUNK_BYTES) {
+            1 => "one chunk with upload_media_chunk, chunk_index 0".to_owned(),
+            count => format!(
+                "{count} chunks of {} bytes (the last one shorter) with upload_media_chunk, chunk_index from 0",
+                limits::ADVISED_CHUNK_BYTES
+            ),
+        };
         let text = format!(
-            "session_id {}. Send {} chunks of {} bytes (the last one shorter) with upload_media_chunk, chunk_index from 0, then upload_media_finalize. Each chunk keeps it open for 15 minutes.",
-            output.session_id,
-            count.div_ceil(limits::ADVISED_CHUNK_BYTES),
-            limits::ADVISED_CHUNK_BYTES
+            "session_id {}. Send {pieces}, then upload_media_finalize. Each chunk keeps it open for 15 minutes.",
+            output.session_id
         );
         Ok(Answer::new(text, output))
     }

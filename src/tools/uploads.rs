@@ -178,9 +178,14 @@ pub async fn find<P: Platform>(
     id: &AssetId,
     wait_millis: i64,
 ) -> Result<View, Fault> {
-    let view = uploads::view(context.platform, id, Command::Get { wait_millis }).await?.map_err(|_| unknown())?;
+    let get = async |wait_millis| uploads::view(context.platform, id, Command::Get { wait_millis }).await;
+    // Whose it is comes first: how long the answer takes must not tell others that there is one.
+    let view = get(0).await?.map_err(|_| unknown())?;
     check_owner(context, &view)?;
-    Ok(view)
+    if wait_millis == 0 || view.asset.is_some() {
+        return Ok(view);
+    }
+    Ok(get(wait_millis).await?.map_err(|_| unknown())?)
 }
 
 /// Somebody else's upload answers as one that does not exist.
@@ -218,7 +223,8 @@ pub async fn ticket<P: Platform>(
     let announced = wanted.check()?;
     let needs_parts = announced.needs_parts();
     if needs_parts && announced.declared.is_none() {
-        let refusal = Refusal::invalid(format!("`{}` is needed for a file this large.", wanted.names.mime_type));
+        let refusal =
+            Refusal::invalid(format!("`{}` is needed for a file this large.", wanted.names.mime_type));
         return Err(refusal.into());
     }
     let part_bytes = needs_parts.then_some(limits::PART_BYTES);
@@ -229,7 +235,8 @@ pub async fn ticket<P: Platform>(
     let url = format!("{}{}{token}", context.origin, api_path::UPLOADS);
     let name = view.intent.name.as_deref().unwrap_or("FILE");
     let curl = match (part_bytes, presigned::put(context.platform, &view.intent)) {
-        (None, _) => format!("curl -sS -T {} '{url}'", posix(name)),
+        // -g: brackets and braces in the name are themselves.
+        (None, _) => format!("curl -gsS -T {} '{url}'", posix(name)),
         (Some(_), Some(put)) => straight(&posix(name), &url, &put),
         (Some(bytes), None) => in_parts(&posix(name), &url, bytes),
     };
@@ -278,7 +285,11 @@ fn in_parts(file: &str, url: &str, part_bytes: u64) -> String {
 
 /// To object storage itself, and then a word to the gateway.
 fn straight(file: &str, url: &str, put: &presigned::Put) -> String {
-    let headers: String = put.headers.iter().map(|(name, value)| format!(" -H {}", quoted(&format!("{name}: {value}")))).collect();
+    let headers: String = put
+        .headers
+        .iter()
+        .map(|(name, value)| format!(" -H {}", quoted(&format!("{name}: {value}"))))
+        .collect();
     format!("curl -fsS -T {file}{headers} '{}' && curl -sS -X POST '{url}/complete'", put.url)
 }
 
@@ -294,7 +305,7 @@ pub async fn import<P: Platform>(
     let (url, is_file) = match (url, file) {
         (Some(url), None) => (url, false),
         (None, Some(file)) => (file.download_url.as_str(), true),
-        _ => return Err(Refusal::invalid("Give either `url` or `file`, not both and not neither.").into()),
+        _ => return Err(Refusal::invalid("Give one of `url` and `file`, and not both.").into()),
     };
     if let Some(file) = file {
         wanted.name = wanted.name.or_else(|| file.file_name.clone());
@@ -303,7 +314,9 @@ pub async fn import<P: Platform>(
     let reach = if origin::is_loopback(context.origin) { Reach::Loopback } else { Reach::Public };
     if let Err(why) = outbound::check(url, reach) {
         let field = if is_file { "file.download_url" } else { "url" };
-        return Err(Refusal::invalid(format!("`{field}` cannot be fetched: {why}.")).into());
+        let refusal = Refusal::invalid(format!("`{field}` cannot be fetched: {why}."));
+        let next = "Give another public https address, or upload the file with request_upload_url.";
+        return Err(refusal.next(next).into());
     }
     // What the name says of the type is a hint at most.
     let announced = Announced { declared: None, ..wanted.check()? };
@@ -322,6 +335,7 @@ pub fn answer<P: Platform>(context: &Context<'_, P>, view: &View) -> Answer<Uplo
     let text = match (&file, &view.error) {
         (Some(file), _) => file.line(),
         (None, Some(error)) => error.line(),
+        (None, None) if view.word == Word::Expired => uploads::gone().line(),
         (None, None) => {
             format!(
                 "The upload is {}. Next: call get_upload_status with upload_id {} and wait_seconds.",
@@ -362,6 +376,7 @@ pub fn decode(field: &str, text: &str) -> Result<Vec<u8>, Refusal> {
             c => c,
         })
         .collect();
-    crate::crypto::from_base64url(&plain)
-        .ok_or_else(|| Refusal::invalid(format!("`{field}` is not base64.")).next("Send the bytes of the file as base64."))
+    crate::crypto::from_base64url(&plain).ok_or_else(|| {
+        Refusal::invalid(format!("`{field}` is not base64.")).next("Send the bytes of the file as base64.")
+    })
 }

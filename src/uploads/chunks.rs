@@ -2,7 +2,7 @@
 
 use super::state::{Record, State};
 use super::upload::{Reply, change, rewind, view};
-use super::{Door, finish, intent, limits, store};
+use super::{Door, claim, finish, intent, limits, store};
 use crate::crypto;
 use crate::error::{Code, Refusal};
 use crate::platform::{Platform, Storage, Unavailable};
@@ -33,8 +33,7 @@ pub async fn add<P: Platform, S: Storage>(
         let Some(mut record) = store::load(sql)? else { return Ok(Some(Reply::Gone)) };
         match &record.state {
             State::Pending { .. } if record.intent.door != Door::Chunks => {
-                let refusal = Refusal::new(Code::SessionNotFound, "This upload does not take chunks.");
-                return Ok(Some(refusal.next("Use the session_id of upload_media_init.").into()));
+                return Ok(Some(no_chunks().into()));
             }
             State::Pending { .. } if now < record.expires_at => {}
             State::Pending { .. } | State::Expired => return Ok(Some(Reply::Gone)),
@@ -94,6 +93,7 @@ pub async fn finalize<P: Platform, S: Storage>(
     let Some(record) = storage.transact(store::load)? else { return Ok(Reply::Gone) };
     let now = platform.now();
     match &record.state {
+        State::Pending { .. } if record.intent.door != Door::Chunks => return Ok(no_chunks().into()),
         State::Pending { .. } if now >= record.expires_at => return Ok(Reply::Gone),
         State::Pending { .. } => {}
         State::Failed { error } => return Ok(error.clone().into()),
@@ -104,7 +104,7 @@ pub async fn finalize<P: Platform, S: Storage>(
         }
     }
     let sha256 = match sha256.as_deref().map(intent::digest).transpose() {
-        Ok(sha256) => sha256.or(record.intent.sha256.clone()),
+        Ok(sha256) => sha256,
         Err(refusal) => return Ok(refusal.into()),
     };
     let bytes = match storage.transact(|sql| join(sql, &record))? {
@@ -112,18 +112,31 @@ pub async fn finalize<P: Platform, S: Storage>(
         Err(refusal) => return Ok(refusal.into()),
     };
     let digest = crypto::hex(&crypto::sha256(&bytes));
-    if sha256.is_some_and(|expected| expected != digest) {
-        return Ok(finish::mismatch().next("Compare the chunks with the file; begin again with upload_media_init.").into());
+    if [&sha256, &record.intent.sha256].into_iter().flatten().any(|expected| *expected != digest) {
+        return Ok(finish::mismatch()
+            .next("Compare the chunks with the file; begin again with upload_media_init.")
+            .into());
     }
     let length = bytes.len() as u64;
     let media = match record.intent.check_type(&bytes, length) {
         Ok(media) => media,
         Err(refusal) => return Ok(refusal.into()),
     };
+    // The session may have been open for longer than its bytes were set aside.
+    if let Err(refusal) = claim::admit(platform, &record.intent, length).await? {
+        return Ok(refusal.into());
+    }
     change(storage, |record| record.may_hold = true)?;
-    platform.put_bytes(&finish::object(&record.intent, media, Some(length), limits::RECEIVE_MILLIS), bytes).await?;
+    platform
+        .put_bytes(&finish::object(&record.intent, media, Some(length), limits::RECEIVE_MILLIS), bytes)
+        .await?;
     finish::take(platform, storage, Some(media)).await?;
     Ok(view(storage, platform.now())?)
+}
+
+fn no_chunks() -> Refusal {
+    Refusal::new(Code::SessionNotFound, "This upload does not take chunks.")
+        .next("Use the session_id of upload_media_init.")
 }
 
 /// The whole file, in order. Err: it is not all there.
@@ -139,6 +152,7 @@ fn join(sql: &impl Sql, record: &Record) -> Result<Result<Vec<u8>, Refusal>, Sql
         let named: Vec<_> = missing.iter().map(u32::to_string).collect();
         let gap = match (last, missing.is_empty()) {
             (None, _) => "No chunk has come.".to_owned(),
+            (_, false) if named.len() == 1 => format!("Chunk {} has not come.", named.join(", ")),
             (_, false) => format!("Chunks {} have not come.", named.join(", ")),
             (Some(last), true) => format!("Nothing has come after chunk {last}."),
         };

@@ -2,7 +2,7 @@
 
 use super::state::{Record, State};
 use super::upload::{self, LOOK_AGAIN_MILLIS, Reply, change, rewind, view};
-use super::{finish, limits, store};
+use super::{finish, limits, parts, store};
 use crate::error::{Code, Refusal};
 use crate::oauth::bearer;
 use crate::platform::{Platform, Storage, Unavailable};
@@ -102,12 +102,14 @@ async fn begin<P: Platform, S: Storage>(
     let now = platform.now();
     let until = now.plus_seconds(limits::LEASE_SECONDS);
     let begun = change(storage, |record| {
-        let is_free = match &record.state {
-            State::Pending { .. } => true,
-            State::Receiving { until, .. } => *until <= now,
-            _ => false,
-        };
-        if is_free && !record.may_hold {
+        // What may lie there already is looked at before anybody sends again.
+        let is_free = !record.may_hold
+            && match &record.state {
+                State::Pending { .. } => true,
+                State::Receiving { until, .. } => *until <= now,
+                _ => false,
+            };
+        if is_free {
             record.state = State::Receiving { attempt: attempt.to_owned(), until };
             record.may_hold = true;
         }
@@ -132,6 +134,8 @@ pub async fn renew<P: Platform, S: Storage>(
     let renewed = platform.now().plus_seconds(limits::LEASE_SECONDS);
     if let Some(number) = part {
         storage.transact(|sql| store::renew_part(sql, number, attempt, renewed))?;
+        parts::stay_open(storage, platform.now())?;
+        rewind(platform, storage).await?;
         return Ok(Reply::Done);
     }
     change(storage, |record| {

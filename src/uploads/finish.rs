@@ -3,8 +3,8 @@
 
 use super::intent::Intent;
 use super::state::{Record, State};
-use super::upload::{Reply, change, rewind, view};
-use super::{Door, limits, name, store};
+use super::upload::{Reply, change, close, rewind, view};
+use super::{Door, claim, limits, name, store};
 use crate::error::{Code, Refusal};
 use crate::id::AssetId;
 use crate::media::picture::{self, POSTER_SIDE};
@@ -12,9 +12,13 @@ use crate::media::probe::{HEAD_BYTES, Probe};
 use crate::media::sniff::MediaType;
 use crate::models::Modality;
 use crate::platform::{ByteRange, Level, NewObject, Platform, Storage, Unavailable};
+use crate::sql::SqlError;
 use crate::workspace::media::{self, Origin};
 use crate::workspace::{self, Asset, Command};
 use serde_json::json;
+
+/// Times that a thumbnail is begun.
+const MAX_TRIES: u32 = 3;
 
 pub fn key(intent: &Intent, media: MediaType) -> String {
     media::key(&intent.workspace_id, &intent.asset_id, media.extension())
@@ -41,25 +45,43 @@ pub async fn take<P: Platform, S: Storage>(
     media: Option<MediaType>,
 ) -> Result<(), Unavailable> {
     let Some(record) = storage.transact(store::load)? else { return Ok(()) };
-    if !matches!(record.state, State::Pending { .. } | State::Receiving { .. }) {
-        return register(platform, storage).await;
+    match &record.state {
+        State::Pending { .. } | State::Receiving { .. } => {}
+        State::Storing { asset } | State::Stored { asset, .. } => {
+            // Who was taken for dead and was not has stored another type of file, under another key.
+            if let Some(media) = media.filter(|media| media.mime() != asset.mime_type) {
+                platform.delete_objects(&[key(&record.intent, media)]).await?;
+            }
+            return register(platform, storage).await;
+        }
+        State::Failed { .. } | State::Expired => return clear(platform, &record.intent).await,
     }
     let found = match find(platform, &record.intent, media).await? {
         None => None,
-        Some((media, size)) => Some(inspect(platform, &record.intent, media, size).await?),
+        Some((media, size)) => Some(accept(platform, &record, media, size).await?),
     };
     let now = platform.now();
     let refused = matches!(found, Some(Err(_)));
+    let is_import = matches!(record.intent.door, Door::Url { .. });
+    if refused && is_import {
+        close(platform, &record).await?;
+    }
+    let seen = record.state;
     change(storage, |record| {
-        if !matches!(record.state, State::Pending { .. } | State::Receiving { .. }) {
+        let is_open = matches!(record.state, State::Pending { .. } | State::Receiving { .. });
+        // While nothing was found, somebody else may have begun to send.
+        if !is_open || (found.is_none() && record.state != seen) {
             return;
         }
         record.may_hold = false;
-        record.state = match found {
-            Some(Ok(asset)) => State::Storing { asset: Box::new(Asset { created_at: Some(now), ..asset }) },
-            Some(Err(error)) => State::Pending { error: Some(error) },
-            None => State::Pending { error: None },
-        };
+        match found {
+            Some(Ok(asset)) => {
+                record.state = State::Storing { asset: Box::new(Asset { created_at: Some(now), ..asset }) };
+            }
+            Some(Err(error)) if is_import => record.end(State::Failed { error }, now),
+            Some(Err(error)) => record.state = State::Pending { error: Some(error) },
+            None => record.state = State::Pending { error: None },
+        }
     })?;
     if refused {
         forget_parts(storage)?;
@@ -74,18 +96,47 @@ fn forget_parts<S: Storage>(storage: &S) -> Result<(), Unavailable> {
     Ok(())
 }
 
+/// Deletes whatever lies under the keys of an upload that has come to nothing.
+pub async fn clear<P: Platform>(platform: &P, intent: &Intent) -> Result<(), Unavailable> {
+    let keys: Vec<_> = candidates(intent, None).map(|media| key(intent, media)).collect();
+    platform.delete_objects(&keys).await
+}
+
+/// Types that what lies there can have.
+fn candidates(intent: &Intent, media: Option<MediaType>) -> impl Iterator<Item = MediaType> {
+    let declared = intent.declared;
+    limits::ACCEPTED.into_iter().filter(move |other| match (media, declared) {
+        (Some(media), _) => media == *other,
+        (None, Some(declared)) => declared.modality() == other.modality(),
+        (None, None) => true,
+    })
+}
+
+/// Looks at what is there, and whether there is room for it where its size was not known before.
+async fn accept<P: Platform>(
+    platform: &P,
+    record: &Record,
+    media: MediaType,
+    size: u64,
+) -> Result<Result<Asset, Refusal>, Unavailable> {
+    let inspected = inspect(platform, &record.intent, media, size).await?;
+    if inspected.is_ok()
+        && matches!(record.intent.door, Door::Url { .. })
+        && let Err(refusal) = claim::admit(platform, &record.intent, size).await?
+    {
+        platform.delete_objects(&[key(&record.intent, media)]).await?;
+        return Ok(Err(refusal));
+    }
+    Ok(inspected)
+}
+
 /// The type and size of what is there.
 async fn find<P: Platform>(
     platform: &P,
     intent: &Intent,
     media: Option<MediaType>,
 ) -> Result<Option<(MediaType, u64)>, Unavailable> {
-    let candidates = limits::ACCEPTED.into_iter().filter(|other| match (media, intent.declared) {
-        (Some(media), _) => media == *other,
-        (None, Some(declared)) => declared.modality() == other.modality(),
-        (None, None) => true,
-    });
-    for media in candidates {
+    for media in candidates(intent, media) {
         if let Some(head) = platform.head_object(&key(intent, media)).await? {
             return Ok(Some((media, head.size_bytes)));
         }
@@ -102,7 +153,8 @@ async fn inspect<P: Platform>(
 ) -> Result<Result<Asset, Refusal>, Unavailable> {
     let key = key(intent, media);
     let first = ByteRange { first: 0, last: (HEAD_BYTES as u64).min(size).saturating_sub(1) };
-    let head = if size == 0 { Vec::new() } else { platform.read_range(&key, first).await?.unwrap_or_default() };
+    let head =
+        if size == 0 { Vec::new() } else { platform.read_range(&key, first).await?.unwrap_or_default() };
     let checked = intent
         .check_length(size)
         .and_then(|()| intent.check_type(&head, size))
@@ -158,11 +210,16 @@ pub async fn register<P: Platform, S: Storage>(platform: &P, storage: &S) -> Res
         asset.sha256 = digest_of(platform, &key).await?;
     }
     if expected.is_some() && asset.sha256.as_deref() != expected {
-        return refuse(platform, storage, &record, &key, mismatch(), true).await;
+        let again = matches!(record.intent.door, Door::Put { .. });
+        return refuse(platform, storage, &record, &key, mismatch(), again).await;
     }
     let command = Command::AddAsset { actor: record.intent.actor.clone(), asset: asset.clone() };
     if let Err(refusal) = workspace::ask(platform, &record.intent.workspace_id, command).await? {
         return refuse(platform, storage, &record, &key, refusal, false).await;
+    }
+    if let (Some(multipart), Some(declared)) = (&record.multipart, record.intent.declared) {
+        // Of parts that were begun before it came in one piece; where they made the file, nothing is left to abort.
+        platform.abort_parts(&self::key(&record.intent, declared), multipart).await?;
     }
     let now = platform.now();
     storage.transact(|sql| {
@@ -178,7 +235,10 @@ pub async fn register<P: Platform, S: Storage>(platform: &P, storage: &S) -> Res
 }
 
 pub fn mismatch() -> Refusal {
-    Refusal::new(Code::ChecksumMismatch, "The bytes do not have the SHA-256 that was declared; nothing was stored.")
+    Refusal::new(
+        Code::ChecksumMismatch,
+        "The bytes do not have the SHA-256 that was declared; nothing was stored.",
+    )
 }
 
 /// What was stored is not to be an asset. `again`: it may be sent again.
@@ -190,20 +250,28 @@ async fn refuse<P: Platform, S: Storage>(
     error: Refusal,
     again: bool,
 ) -> Result<(), Unavailable> {
+    if storage.transact(store::load)?.is_none_or(|current| current.state != record.state) {
+        // Somebody else found the same and was faster; what lies there now may be another file.
+        return Ok(());
+    }
     platform.delete_objects(&[key.to_owned()]).await?;
     let now = platform.now();
     if !again {
         let command = Command::CloseUpload { asset_id: record.intent.asset_id.clone() };
         let _ = workspace::ask(platform, &record.intent.workspace_id, command).await?;
     }
-    change(storage, |record| {
-        record.multipart = None;
-        match again && matches!(record.intent.door, Door::Put { .. }) {
-            true => record.state = State::Pending { error: Some(error) },
-            false => record.end(State::Failed { error }, now),
+    storage.transact(|sql| {
+        let Some(mut current) = store::load(sql)?.filter(|current| current.state == record.state) else {
+            return Ok(());
+        };
+        current.multipart = None;
+        match again {
+            true => current.state = State::Pending { error: Some(error) },
+            false => current.end(State::Failed { error }, now),
         }
+        store::forget_pieces(sql)?;
+        store::save(sql, &current)
     })?;
-    storage.transact(store::forget_pieces)?;
     rewind(platform, storage).await
 }
 
@@ -229,34 +297,50 @@ pub async fn digest<P: Platform, S: Storage>(platform: &P, storage: &S) -> Resul
 /// What can wait until the answer is out: the checksum of a large file, the thumbnail of a picture.
 pub async fn settle<P: Platform, S: Storage>(platform: &P, storage: &S) -> Result<(), Unavailable> {
     let _ = digest(platform, storage).await?;
-    let Some(Record { intent, state: State::Stored { asset, .. }, .. }) = storage.transact(store::load)? else {
+    let Some(Record { intent, state: State::Stored { asset, .. }, .. }) = storage.transact(store::load)?
+    else {
         return Ok(());
     };
-    // First, so that a picture that ends the instance is not tried again and again.
+    let is_small = asset.size_bytes <= limits::MAX_POSTER_SOURCE_BYTES;
+    if asset.kind != Modality::Image || !is_small {
+        return Ok(mark_settled(storage)?);
+    }
+    let key = media::key(&intent.workspace_id, &asset.asset_id, &asset.extension);
+    let Some(bytes) = platform.read_object(&key).await? else { return Ok(mark_settled(storage)?) };
+    // Counted before, so that a picture that ends the instance is not tried again and again.
+    let tries = change(storage, |record| {
+        record.tries += 1;
+        record.tries
+    })?;
+    if tries.is_none_or(|tries| tries > MAX_TRIES) {
+        return Ok(mark_settled(storage)?);
+    }
+    rewind(platform, storage).await?;
+    match picture::thumbnail_of(&bytes, POSTER_SIDE, limits::MAX_POSTER_PIXELS) {
+        Ok(poster) => {
+            drop(bytes);
+            // That went well: what is left may be done as often as it takes.
+            change(storage, |record| record.tries = 0)?;
+            let poster_key = media::poster_key(&intent.workspace_id, &asset.asset_id);
+            platform.put_object(&poster_key, MediaType::Jpeg.mime(), poster).await?;
+            amend(platform, storage, &intent, &asset.asset_id, None, Some(true)).await?;
+            Ok(mark_settled(storage)?)
+        }
+        Err(fault) => {
+            let fields = json!({ "asset_id": asset.asset_id, "reason": fault.to_string() });
+            platform.log(Level::Info, "upload.no_thumbnail", fields);
+            Ok(mark_settled(storage)?)
+        }
+    }
+}
+
+fn mark_settled<S: Storage>(storage: &S) -> Result<(), SqlError> {
     change(storage, |record| {
         if let State::Stored { is_settled, .. } = &mut record.state {
             *is_settled = true;
         }
     })?;
-    let is_small = asset.size_bytes <= limits::MAX_POSTER_SOURCE_BYTES;
-    if asset.kind != Modality::Image || !is_small {
-        return Ok(());
-    }
-    let key = media::key(&intent.workspace_id, &asset.asset_id, &asset.extension);
-    let Some(bytes) = platform.read_object(&key).await? else { return Ok(()) };
-    match picture::thumbnail_of(&bytes, POSTER_SIDE, limits::MAX_POSTER_PIXELS) {
-        Ok(poster) => {
-            drop(bytes);
-            let poster_key = media::poster_key(&intent.workspace_id, &asset.asset_id);
-            platform.put_object(&poster_key, MediaType::Jpeg.mime(), poster).await?;
-            amend(platform, storage, &intent, &asset.asset_id, None, Some(true)).await
-        }
-        Err(fault) => {
-            let fields = json!({ "asset_id": asset.asset_id, "reason": fault.to_string() });
-            platform.log(Level::Info, "upload.no_thumbnail", fields);
-            Ok(())
-        }
-    }
+    Ok(())
 }
 
 async fn amend<P: Platform, S: Storage>(

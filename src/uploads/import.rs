@@ -4,12 +4,14 @@
 use super::receive::{self, SNIFF_BYTES};
 use super::state::{Record, State};
 use super::upload::{change, close, rewind};
-use super::{Door, finish, limits, name};
+use super::{Door, claim, finish, limits, name};
 use crate::error::{Code, Refusal};
 use crate::http::percent_decode;
 use crate::media::sniff::MediaType;
 use crate::outbound::{self, FetchFault, Outbound, Reach};
-use crate::platform::{Opened, Platform, PutFault, Storage, Unavailable};
+use crate::platform::{Level, Opened, Platform, PutFault, Storage, Unavailable};
+use crate::time::Timestamp;
+use serde_json::json;
 
 /// Hops from the address that was given to the file: a short link, a host's own, a download server.
 const MAX_REDIRECTS: usize = 5;
@@ -28,7 +30,7 @@ pub async fn import<P: Platform, S: Storage>(
         record.state = State::Receiving { attempt: "import".into(), until };
         record.may_hold = true;
     })?;
-    let outcome = fetch(platform, record, url, *reach).await?;
+    let outcome = fetch(platform, record, url, *reach, until).await?;
     let failed = match outcome {
         Ok((media, given_name)) => {
             if let Some(given) = given_name {
@@ -46,7 +48,13 @@ pub async fn import<P: Platform, S: Storage>(
 
 type Imported = Result<(MediaType, Option<String>), Refusal>;
 
-async fn fetch<P: Platform>(platform: &P, record: &Record, url: &str, reach: Reach) -> Result<Imported, Unavailable> {
+async fn fetch<P: Platform>(
+    platform: &P,
+    record: &Record,
+    url: &str,
+    reach: Reach,
+    until: Timestamp,
+) -> Result<Imported, Unavailable> {
     let intent = &record.intent;
     let (opened, at) = match follow(platform, reach, url).await {
         Ok(found) => found,
@@ -55,8 +63,8 @@ async fn fetch<P: Platform>(platform: &P, record: &Record, url: &str, reach: Rea
     let given_name = named(&opened, &at);
     let Opened { length, body, .. } = opened;
     let Some(body) = body else { return Ok(Err(failed("The server sent no file."))) };
-    if let Some(length) = length
-        && let Err(refusal) = intent.check_length(length)
+    if let Some(length) = length.filter(|length| *length > 0)
+        && let Err(refusal) = claim::admit(platform, intent, length).await?
     {
         return Ok(Err(refusal));
     }
@@ -64,13 +72,21 @@ async fn fetch<P: Platform>(platform: &P, record: &Record, url: &str, reach: Rea
         Ok(peeked) => peeked,
         Err(fault) => return Ok(Err(fault_in_words(fault)?)),
     };
+    if head.is_empty() {
+        return Ok(Err(failed("The server sent an empty file.")));
+    }
     // Where it is not said, only the type's own limit bounds it.
     let size = length.unwrap_or(head.len() as u64);
     let media = match intent.check_type(&head, size) {
         Ok(media) => media,
-        Err(refusal) => return Ok(Err(refusal.next("Give the address of the file itself, not of a page about it."))),
+        Err(refusal) if refusal.code == Code::UploadFailed => {
+            return Ok(Err(refusal.next("Give the address of the file itself, not of a page about it.")));
+        }
+        Err(refusal) => return Ok(Err(refusal)),
     };
-    let mut object = finish::object(intent, media, length, limits::IMPORT_MILLIS);
+    let left = until.millis_since(platform.now()).clamp(0, i64::from(limits::IMPORT_MILLIS));
+    let mut object =
+        finish::object(intent, media, length, u32::try_from(left).unwrap_or(limits::IMPORT_MILLIS));
     if intent.name.is_none() {
         object.disposition = given_name.as_deref().map(name::disposition);
     }
@@ -100,12 +116,16 @@ async fn follow<P: Platform>(
             .limit(usize::MAX, HEADERS_MILLIS);
         let opened = platform.open_url(request).await.map_err(|fault| match fault {
             FetchFault::TimedOut => failed("The server did not answer in time.").retry_after(30),
+            FetchFault::Unreachable(reason) => {
+                platform.log(Level::Info, "upload.unreachable", json!({ "reason": reason }));
+                failed("The server could not be reached.")
+            }
             fault => failed(&format!("{}.", sentence(&fault.to_string()))),
         })?;
         match opened.status {
             200 => return Ok((opened, at)),
             301 | 302 | 303 | 307 | 308 => {
-                let Some(to) = opened.headers.get("location").and_then(|to| outbound::resolve(&at, to)) else {
+                let Some(to) = opened.header("location").and_then(|to| outbound::resolve(&at, to)) else {
                     return Err(failed("The server redirects to nowhere."));
                 };
                 at = to;
@@ -118,7 +138,7 @@ async fn follow<P: Platform>(
                     429 | 500.. => "Try again in a while, or upload the file with request_upload_url.",
                     _ => "Give the address of the file itself.",
                 };
-                return Err(refusal.next(next).details(serde_json::json!({ "remote_status": status })));
+                return Err(refusal.next(next).details(json!({ "remote_status": status })));
             }
         }
     }
@@ -137,11 +157,12 @@ fn sentence(text: &str) -> String {
 
 /// What the answer calls the file, else the end of its address.
 fn named<S>(opened: &Opened<S>, url: &str) -> Option<String> {
-    let said = opened.headers.get("content-disposition").and_then(|value| {
+    let said = opened.header("content-disposition").and_then(|value| {
         let (_, rest) = value.split_once("filename=")?;
         Some(rest.split(';').next()?.trim().trim_matches('"').to_owned())
     });
     let path = url.split(['?', '#']).next().unwrap_or_default();
+    let path = path.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map_or("", |(_, path)| path);
     let last = path.rsplit('/').next().filter(|last| last.contains('.')).map(percent_decode);
     said.or(last).as_deref().and_then(name::clean)
 }
@@ -151,10 +172,14 @@ fn fault_in_words(fault: PutFault) -> Result<Refusal, Unavailable> {
         PutFault::TooLarge => {
             Refusal::new(Code::FileTooLarge, "The file is larger than its type may be; nothing was stored.")
         }
-        PutFault::Cut(_) => failed("The server broke off in the middle of the file; nothing was stored.").retry_after(5),
+        PutFault::Cut(_) => {
+            failed("The server broke off in the middle of the file; nothing was stored.").retry_after(5)
+        }
         PutFault::TimedOut => {
             let minutes = limits::IMPORT_MILLIS / 60_000;
-            failed(&format!("The server took longer than {minutes} minutes for the file; nothing was stored."))
+            failed(&format!(
+                "The server took longer than {minutes} minutes for the file; nothing was stored."
+            ))
         }
         other => receive::refusal_of(other)?,
     })

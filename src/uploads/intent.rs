@@ -78,12 +78,17 @@ impl Intent {
         let found = probe.map(|probe| probe.facts().media).filter(|media| limits::ACCEPTED.contains(media));
         let Some(media) = found else {
             let found = name_of_stranger(head).unwrap_or("something else");
-            let message = format!("The file is none of {ACCEPTED_IN_WORDS}: by its first bytes it is {found}.");
-            return Err(Refusal::new(Code::UploadFailed, message).next("Convert it to one of these and upload that."));
+            let message =
+                format!("The file is none of {ACCEPTED_IN_WORDS}: by its first bytes it is {found}.");
+            return Err(Refusal::new(Code::UploadFailed, message)
+                .next("Check that it is the file you mean, or convert it to one of these and upload that."));
         };
         if let Some(declared) = self.declared.filter(|declared| declared.modality() != media.modality()) {
-            let message = format!("The upload was asked for {} and the file is {}.", declared.mime(), media.mime());
-            return Err(Refusal::new(Code::UploadFailed, message).next("Ask for a new URL with the type it has."));
+            let message =
+                format!("The upload was asked for {} and the file is {}.", declared.mime(), media.mime());
+            return Err(
+                Refusal::new(Code::UploadFailed, message).next("Ask for a new URL with the type it has.")
+            );
         }
         let most = limits::max_bytes(media);
         if length > most {
@@ -162,7 +167,8 @@ impl Wanted {
                 return Err(Refusal::invalid(format!("`{}` must be at least 1.", self.names.size)));
             }
             Some(size) if size > most => {
-                let what = declared.map_or("This upload".into(), |media| format!("A file of type {}", media.mime()));
+                let what =
+                    declared.map_or("This upload".into(), |media| format!("A file of type {}", media.mime()));
                 let next = format!("Make it smaller: at most {}.", size_in_words(most));
                 return Err(limits::too_large(&what, size, most).next(next));
             }

@@ -8,14 +8,8 @@ const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 
 /// Types that people may hand over. GLB and SVG are only made here.
-pub const ACCEPTED: [MediaType; 6] = [
-    MediaType::Png,
-    MediaType::Jpeg,
-    MediaType::Webp,
-    MediaType::Mp4,
-    MediaType::Wav,
-    MediaType::Mp3,
-];
+pub const ACCEPTED: [MediaType; 6] =
+    [MediaType::Png, MediaType::Jpeg, MediaType::Webp, MediaType::Mp4, MediaType::Wav, MediaType::Mp3];
 pub const ACCEPTED_IN_WORDS: &str = "PNG, JPEG, WebP, MP4, WAV and MP3";
 
 /// Media of posts (seed 002: a cumulative cap across all its paths).
@@ -40,8 +34,9 @@ pub const RECEIVE_MILLIS: u32 = 30 * 60 * 1000;
 /// What another server may need for its file; an alarm runs for 15 minutes at most.
 pub const IMPORT_MILLIS: u32 = 12 * 60 * 1000;
 /// How long one attempt is believed to go on without a word from it, and how often it says one.
-pub const LEASE_SECONDS: i64 = 15;
-pub const RENEW_MILLIS: u32 = 5_000;
+/// After a crash the next attempt waits as long.
+pub const LEASE_SECONDS: i64 = 9;
+pub const RENEW_MILLIS: u32 = 3_000;
 /// A second body waits so long for the first to end; longer than a lease, so that a retry after a crash gets through.
 pub const WAIT_MILLIS: i64 = 20_000;
 /// How long an upload that has ended can be asked about, and a lost answer be had again.
@@ -79,11 +74,12 @@ pub fn part_length(size_bytes: u64, part_bytes: u64, number: u32) -> Option<u64>
 }
 
 pub fn too_large(what: &str, size_bytes: u64, max_bytes: u64) -> Refusal {
-    let message = format!(
-        "{what} may have at most {}, not {}.",
-        size_in_words(max_bytes),
-        size_in_words(size_bytes)
-    );
+    let (most, size) = (size_in_words(max_bytes), size_in_words(size_bytes));
+    // A little too large reads the same in round numbers.
+    let message = match most == size {
+        true => format!("{what} may have at most {max_bytes} bytes, not {size_bytes}."),
+        false => format!("{what} may have at most {most}, not {size}."),
+    };
     Refusal::new(Code::FileTooLarge, message)
 }
 

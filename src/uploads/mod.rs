@@ -70,8 +70,10 @@ pub async fn view<P: Platform>(
 ) -> Result<Result<View, Refusal>, Unavailable> {
     Ok(match ask(platform, asset_id, command).await? {
         Ok(Reply::View(view)) => Ok(*view),
-        Ok(Reply::Batch(_)) => Err(Refusal::new(Code::UploadFailed, "This link is a page for several files, not one upload.")
-            .next("Open it in a browser, or ask for an upload URL with the file's name.")),
+        Ok(Reply::Batch(_)) => {
+            Err(Refusal::new(Code::UploadFailed, "This link is a page for several files, not one upload.")
+                .next("Open it in a browser, or ask for an upload URL with the file's name."))
+        }
         Ok(_) => return Err(Unavailable("the upload answered with something else".into())),
         Err(refusal) => Err(refusal),
     })
@@ -80,5 +82,5 @@ pub async fn view<P: Platform>(
 /// An upload that was never there answers as one that is long over.
 pub fn gone() -> Refusal {
     Refusal::new(Code::SessionExpired, "This upload has expired, or never existed.")
-        .next("Ask for a new upload URL; a file that was stored is in list_media.")
+        .next("Begin a new upload; a file that was stored is in list_media.")
 }

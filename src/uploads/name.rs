@@ -35,7 +35,8 @@ fn shorten(name: &str) -> String {
 /// `inline; filename="…"; filename*=UTF-8''…` (RFC 6266 section 4, RFC 8187).
 pub fn disposition(name: &str) -> String {
     use crate::http::percent_encode;
-    let ascii: String = name.chars().map(|c| if c.is_ascii() && c != '\\' && c != '%' { c } else { '_' }).collect();
+    let ascii: String =
+        name.chars().map(|c| if c.is_ascii() && c != '\\' && c != '%' { c } else { '_' }).collect();
     if ascii == name {
         return format!("inline; filename=\"{name}\"");
     }

@@ -3,11 +3,13 @@
 
 use super::receive::{self, Incoming, SNIFF_BYTES};
 use super::state::{Record, State, View};
-use super::upload::{Command, Reply, Upload, change, rewind, view};
+use super::upload::{Command, LOOK_AGAIN_MILLIS, Reply, Upload, change, rewind, view};
 use super::{claim, finish, gone, intent, limits, store};
 use crate::error::{Code, Refusal};
 use crate::id::AssetId;
 use crate::platform::{Level, Platform, PutFault, Storage, Unavailable};
+use crate::sql::{Sql, SqlError};
+use crate::time::Timestamp;
 use serde_json::json;
 
 /// The longest that parts may go on coming.
@@ -16,8 +18,8 @@ const MAX_PARTS_SECONDS: i64 = 24 * 3600;
 const STAY_OPEN_SECONDS: i64 = 15 * 60;
 /// Missing parts that an error names.
 const NAMED: usize = 20;
-/// What putting the parts together may take before somebody else may try.
-const COMPLETE_SECONDS: i64 = 120;
+/// The attempt that puts the parts together.
+const COMPLETING: &str = "complete";
 
 /// The Worker's side: one part's body. Ok(None): it is stored.
 pub async fn put<P: Platform>(
@@ -87,6 +89,23 @@ pub async fn claim<P: Platform, S: Storage>(
     number: u32,
     length: u64,
 ) -> Result<Reply, Unavailable> {
+    let give_up = platform.now().plus_millis(limits::WAIT_MILLIS);
+    loop {
+        match claim_once(platform, storage, &attempt, number, length).await? {
+            // The connection that brought it before may be dead, which shows when its lease ends.
+            Reply::Busy if platform.now() < give_up => platform.sleep(LOOK_AGAIN_MILLIS).await,
+            reply => return Ok(reply),
+        }
+    }
+}
+
+async fn claim_once<P: Platform, S: Storage>(
+    platform: &P,
+    storage: &S,
+    attempt: &str,
+    number: u32,
+    length: u64,
+) -> Result<Reply, Unavailable> {
     let Some(record) = storage.transact(store::load)? else { return Ok(Reply::Gone) };
     let now = platform.now();
     match &record.state {
@@ -100,23 +119,33 @@ pub async fn claim<P: Platform, S: Storage>(
     if let Err(refusal) = check(&record, number, length) {
         return Ok(refusal.into());
     }
-    if let Err(refusal) = claim::admit(platform, &record.intent, record.intent.size_bytes.unwrap_or(length)).await? {
+    if let Err(refusal) =
+        claim::admit(platform, &record.intent, record.intent.size_bytes.unwrap_or(length)).await?
+    {
         return Ok(refusal.into());
     }
     let Some(multipart) = multipart(platform, storage, &record).await? else { return Ok(Reply::Gone) };
     let now = platform.now();
     let until = now.plus_seconds(limits::LEASE_SECONDS);
-    if !storage.transact(|sql| store::claim_part(sql, number, length, &attempt, now, until))? {
+    if !storage.transact(|sql| store::claim_part(sql, number, length, attempt, now, until))? {
         return Ok(Reply::Busy);
     }
-    let latest = record.intent.created_at.plus_seconds(MAX_PARTS_SECONDS);
-    let open_until = now.plus_seconds(STAY_OPEN_SECONDS).min(latest);
-    change(storage, |record| record.expires_at = record.expires_at.max(open_until))?;
+    stay_open(storage, now)?;
     rewind(platform, storage).await?;
     Ok(match view(storage, now)? {
         Reply::View(view) => Reply::Go { view, multipart: Some(multipart) },
         other => other,
     })
+}
+
+/// A part is on its way: the upload does not expire for a while.
+pub fn stay_open<S: Storage>(storage: &S, now: Timestamp) -> Result<(), SqlError> {
+    change(storage, |record| {
+        let latest = record.intent.created_at.plus_seconds(MAX_PARTS_SECONDS);
+        let open_until = now.plus_seconds(STAY_OPEN_SECONDS).min(latest);
+        record.expires_at = record.expires_at.max(open_until);
+    })?;
+    Ok(())
 }
 
 fn check(record: &Record, number: u32, length: u64) -> Result<(), Refusal> {
@@ -126,7 +155,8 @@ fn check(record: &Record, number: u32, length: u64) -> Result<(), Refusal> {
     };
     let count = limits::parts(size, part_bytes);
     match limits::part_length(size, part_bytes, number) {
-        None => Err(Refusal::invalid(format!("There is no part {number}; the parts are 1 to {count}."))),
+        None => Err(Refusal::invalid(format!("There is no part {number}; the parts are 1 to {count}."))
+            .next("GET /missing below the upload URL for the parts that are still wanted.")),
         Some(expected) if expected != length => Err(Refusal::new(
             Code::UploadFailed,
             format!("Part {number} of {count} must have {expected} bytes, not {length}."),
@@ -186,14 +216,21 @@ pub async fn complete<P: Platform, S: Storage>(
     let (Some(multipart), Some(media)) = (&record.multipart, record.intent.declared) else {
         return Ok(Reply::Gone);
     };
-    let until = now.plus_seconds(COMPLETE_SECONDS);
+    let until = now.plus_seconds(limits::LEASE_SECONDS);
     change(storage, |record| {
-        record.state = State::Receiving { attempt: "complete".into(), until };
+        record.state = State::Receiving { attempt: COMPLETING.into(), until };
         record.may_hold = true;
     })?;
     rewind(platform, storage).await?;
     let parts = storage.transact(store::parts)?;
-    let ended = platform.end_parts(&finish::key(&record.intent, media), multipart, &parts).await;
+    let key = finish::key(&record.intent, media);
+    let ended = receive::beside(platform.end_parts(&key, multipart, &parts), async {
+        loop {
+            platform.sleep(limits::RENEW_MILLIS).await;
+            let _ = claim::renew(platform, storage, COMPLETING, None).await;
+        }
+    })
+    .await;
     // If it failed because it was done before, the object is there.
     finish::take(platform, storage, Some(media)).await?;
     let reply = answer(platform, storage)?;
@@ -204,21 +241,31 @@ pub async fn complete<P: Platform, S: Storage>(
     if matches!(reply, Reply::View(_)) {
         return Ok(reply);
     }
+    if !is_about_parts(&fault) {
+        // The parts are still there; putting them together is tried again.
+        return Err(Unavailable(format!("the parts were not put together: {fault:?}")));
+    }
     // A part is not what was acknowledged: nobody can tell which, so all come again.
     let fields = json!({ "asset_id": record.intent.asset_id, "reason": format!("{fault:?}") });
     platform.log(Level::Warn, "upload.not_put_together", fields);
-    platform.abort_parts(&finish::key(&record.intent, media), multipart).await?;
+    platform.abort_parts(&key, multipart).await?;
     storage.transact(store::forget_pieces)?;
     change(storage, |record| record.multipart = None)?;
     let message = "Object storage could not put the parts together; they have to be sent again.";
-    Ok(Refusal::new(Code::IncompleteUpload, message).into())
+    let next = "GET /missing below this URL, PUT those parts again and complete it again.";
+    Ok(Refusal::new(Code::IncompleteUpload, message).next(next).into())
 }
 
-fn missing(
-    sql: &impl crate::sql::Sql,
-    record: &Record,
-    now: crate::time::Timestamp,
-) -> Result<Option<Refusal>, crate::sql::SqlError> {
+/// Whether the parts themselves are no good: R2's NoSuchUpload, InvalidPart, EntityTooSmall, and unequal lengths.
+fn is_about_parts(fault: &PutFault) -> bool {
+    let numbers = ["(10024)", "(10025)", "(10011)", "(10048)"];
+    match fault {
+        PutFault::Unavailable(reason) => numbers.iter().any(|number| reason.ends_with(number)),
+        _ => true,
+    }
+}
+
+fn missing(sql: &impl Sql, record: &Record, now: Timestamp) -> Result<Option<Refusal>, SqlError> {
     let view = View::of(record, now, Some(store::pieces(sql)?));
     let missing = view.missing_parts(NAMED);
     if missing.is_empty() {
@@ -226,10 +273,11 @@ fn missing(
     }
     let named: Vec<_> = missing.iter().map(u32::to_string).collect();
     let more = if missing.len() == NAMED { " and perhaps more" } else { "" };
-    let refusal =
-        Refusal::new(Code::IncompleteUpload, format!("Parts {}{more} have not come.", named.join(", ")))
-            .details(json!({ "missing_parts": missing }));
-    Ok(Some(refusal))
+    let message = match named.len() {
+        1 => format!("Part {} has not come.", named.join(", ")),
+        _ => format!("Parts {}{more} have not come.", named.join(", ")),
+    };
+    Ok(Some(Refusal::new(Code::IncompleteUpload, message).details(json!({ "missing_parts": missing }))))
 }
 
 /// What there is now: the asset, or why there is none.

@@ -7,7 +7,6 @@ use super::{finish, gone, intent, limits};
 use crate::crypto;
 use crate::error::{Code, Refusal};
 use crate::id::AssetId;
-use crate::media::size_in_words;
 use crate::media::sniff::MediaType;
 use crate::platform::{Platform, PutFault, Unavailable};
 use futures::future::{self, Either};
@@ -66,13 +65,14 @@ pub async fn receive<P: Platform>(
         platform.ask::<Upload>(asset_id.as_str(), release).await?;
         return Ok(Err(refusal));
     }
-    let is_ours = media.is_some();
+    let stored = media.and_then(Result::ok);
     let view = match super::view(platform, asset_id, arrived).await? {
         Ok(view) => view,
         Err(refusal) => return Ok(Err(refusal)),
     };
     let Some(asset) = &view.asset else { return Ok(Err(view.error.unwrap_or_else(gone))) };
     // Another attempt that was taken for dead was faster; what this one sent is lost unless it can be told to be the same.
+    let is_ours = stored.is_some_and(|media| asset.mime_type == media.mime());
     if !is_ours && (declared.is_none() || asset.sha256 != declared) {
         return Ok(Err(conflict().next("Send it once more: the same bytes are answered with that file.")));
     }
@@ -123,8 +123,12 @@ pub async fn renewed<P: Platform, T>(
             let _ = platform.ask::<Upload>(asset_id.as_str(), renew).await;
         }
     };
-    let renewals: std::pin::Pin<&mut dyn Future<Output = Infallible>> = pin!(renewals);
-    match future::select(pin!(work), renewals).await {
+    beside(work, renewals).await
+}
+
+/// Does the work while something else goes on that never ends.
+pub async fn beside<T>(work: impl Future<Output = T>, endless: impl Future<Output = Infallible>) -> T {
+    match future::select(pin!(work), pin!(endless)).await {
         Either::Left((done, _)) => done,
         Either::Right((never, _)) => match never {},
     }
@@ -156,8 +160,11 @@ pub fn refusal_of(fault: PutFault) -> Result<Refusal, Unavailable> {
             .retry_after(1),
         PutFault::TimedOut => {
             let minutes = limits::RECEIVE_MILLIS / 60_000;
-            Refusal::new(Code::UploadFailed, format!("The body took longer than {minutes} minutes; nothing was stored."))
-                .next("Send it again over a faster connection, or in parts.")
+            Refusal::new(
+                Code::UploadFailed,
+                format!("The body took longer than {minutes} minutes; nothing was stored."),
+            )
+            .next("Send it again over a faster connection, or in parts.")
         }
         PutFault::TooLarge => Refusal::new(Code::FileTooLarge, "The body is larger than was said."),
         PutFault::Exists => conflict(),
@@ -169,7 +176,9 @@ pub fn refusal_in(reply: Reply) -> Refusal {
     match reply {
         Reply::Busy => busy(),
         Reply::Refused(refusal) => *refusal,
-        Reply::Done | Reply::Gone | Reply::Go { .. } | Reply::View(_) | Reply::Batch(_) | Reply::Slot(_) => gone(),
+        Reply::Done | Reply::Gone | Reply::Go { .. } | Reply::View(_) | Reply::Batch(_) | Reply::Slot(_) => {
+            gone()
+        }
     }
 }
 
@@ -192,11 +201,12 @@ async fn compare<P: Platform>(
     incoming: Incoming<P::Stream>,
 ) -> Outcome<Received> {
     let Some(asset) = &view.asset else { return Ok(Err(gone())) };
-    let is_said_otherwise = |known: &Option<String>| matches!((known, &incoming.sha256), (Some(a), Some(b)) if a != b);
+    let is_said_otherwise =
+        |known: &Option<String>| matches!((known, &incoming.sha256), (Some(a), Some(b)) if a != b);
     if asset.size_bytes != incoming.length || is_said_otherwise(&asset.sha256) {
         platform.discard(incoming.stream).await;
-        let sizes = format!("{} against {}", size_in_words(incoming.length), size_in_words(asset.size_bytes));
-        return Ok(Err(conflict().details(serde_json::json!({ "sizes": sizes }))));
+        let sizes = serde_json::json!({ "sent_bytes": incoming.length, "stored_bytes": asset.size_bytes });
+        return Ok(Err(conflict().details(sizes)));
     }
     let known = match asset.sha256.clone() {
         Some(known) => known,

@@ -11,15 +11,27 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum State {
     /// Nobody has sent anything yet, or what came was not taken: then `error` says why.
-    Pending { error: Option<Refusal> },
+    Pending {
+        error: Option<Refusal>,
+    },
     /// One attempt sends; without a word from it until then it is taken for dead.
-    Receiving { attempt: String, until: Timestamp },
+    Receiving {
+        attempt: String,
+        until: Timestamp,
+    },
     /// The bytes are in object storage; the workspace does not know yet.
-    Storing { asset: Box<Asset> },
+    Storing {
+        asset: Box<Asset>,
+    },
     /// `is_settled`: its checksum and thumbnail are made too.
-    Stored { asset: Box<Asset>, is_settled: bool },
+    Stored {
+        asset: Box<Asset>,
+        is_settled: bool,
+    },
     /// For good: this upload cannot be tried again.
-    Failed { error: Refusal },
+    Failed {
+        error: Refusal,
+    },
     Expired,
 }
 
@@ -45,6 +57,9 @@ pub struct Record {
     pub multipart: Option<String>,
     /// An attempt may have stored an object and died before it could say so.
     pub may_hold: bool,
+    /// How often its thumbnail was begun and not finished: a picture can end the instance that decodes it.
+    #[serde(default)]
+    pub tries: u32,
     /// After it has ended: until when it is remembered.
     pub forget_at: Option<Timestamp>,
 }
@@ -58,6 +73,7 @@ impl Record {
             expires_at,
             multipart: None,
             may_hold: false,
+            tries: 0,
             forget_at: None,
         }
     }

@@ -33,9 +33,7 @@ pub fn load(sql: &impl Sql) -> Result<Option<Record>, SqlError> {
 pub fn parts(sql: &impl Sql) -> Result<Vec<Part>, SqlError> {
     let rows = sql.query("SELECT number, etag FROM parts WHERE etag IS NOT NULL ORDER BY number", &[])?;
     rows.iter()
-        .map(|row| {
-            Ok(Part { number: u32::try_from(row.integer(0)?).unwrap_or(0), etag: row.text(1)? })
-        })
+        .map(|row| Ok(Part { number: u32::try_from(row.integer(0)?).unwrap_or(0), etag: row.text(1)? }))
         .collect()
 }
 
@@ -58,12 +56,7 @@ pub fn claim_part(
 }
 
 /// None: it was not stored. Only the attempt that claimed the part is heard.
-pub fn settle_part(
-    sql: &impl Sql,
-    number: u32,
-    attempt: &str,
-    etag: Option<&str>,
-) -> Result<(), SqlError> {
+pub fn settle_part(sql: &impl Sql, number: u32, attempt: &str, etag: Option<&str>) -> Result<(), SqlError> {
     match etag {
         Some(etag) => sql.query(
             "UPDATE parts SET etag = ? WHERE number = ? AND attempt = ?",

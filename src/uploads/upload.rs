@@ -7,14 +7,17 @@ use super::{chunks, claim, finish, import, limits, parts, store};
 use crate::error::Refusal;
 use crate::id::AssetId;
 use crate::media::sniff::MediaType;
-use crate::platform::{Entity, Platform, Storage, Unavailable};
+use crate::platform::{Entity, Level, Platform, Storage, Unavailable};
 use crate::sql::SqlError;
 use crate::time::Timestamp;
 use crate::workspace::{self, uploads::Opening};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// How often a waiting reader looks again.
 pub const LOOK_AGAIN_MILLIS: u32 = 100;
+/// After an alarm that could not do its work.
+const RETRY_SECONDS: i64 = 15;
 
 pub struct Upload;
 
@@ -159,25 +162,52 @@ impl Entity for Upload {
     }
 
     async fn wake<P: Platform, S: Storage>(platform: &P, storage: &S) -> Result<(), Unavailable> {
-        let Some(record) = storage.transact(store::load)? else { return batch::wake(platform, storage).await };
-        let now = platform.now();
-        match &record.state {
-            State::Receiving { until, .. } if *until > now => {}
-            State::Pending { .. } | State::Receiving { .. } if record.may_hold => {
-                finish::take(platform, storage, None).await?;
-            }
-            State::Pending { error: None } | State::Receiving { .. } if matches!(record.intent.door, Door::Url { .. }) => {
-                import::import(platform, storage, &record).await?;
-            }
-            State::Receiving { .. } => claim::lapse(storage)?,
-            State::Pending { .. } if now >= record.expires_at => expire(platform, storage).await?,
-            State::Storing { .. } => finish::register(platform, storage).await?,
-            State::Stored { is_settled: false, .. } => finish::settle(platform, storage).await?,
-            _ if record.forget_at.is_some_and(|at| at <= now) => return storage.delete_all().await,
-            _ => {}
-        }
-        rewind(platform, storage).await
+        let Err(reason) = drive(platform, storage).await else { return Ok(()) };
+        // The runtime gives an alarm up that fails too often, so this one does not fail.
+        platform.log(Level::Warn, "upload.alarm_failed", json!({ "reason": reason.0 }));
+        storage.set_alarm(platform.now().plus_seconds(RETRY_SECONDS)).await
     }
+}
+
+/// What the alarm is for.
+async fn drive<P: Platform, S: Storage>(platform: &P, storage: &S) -> Result<(), Unavailable> {
+    let Some(record) = storage.transact(store::load)? else { return batch::wake(platform, storage).await };
+    let now = platform.now();
+    let is_import = matches!(record.intent.door, Door::Url { .. });
+    match &record.state {
+        // Before anything else, so that what fails for ever ends too.
+        _ if record.forget_at.is_some_and(|at| at <= now) => return forget(platform, storage, &record).await,
+        // Only an alarm imports, and one is handled at a time: the import of one before has died.
+        State::Receiving { until, .. } if *until > now && !is_import => {}
+        State::Pending { .. } | State::Receiving { .. } if record.may_hold => {
+            finish::take(platform, storage, None).await?;
+        }
+        State::Pending { .. } if now >= record.expires_at => expire(platform, storage).await?,
+        State::Pending { error: None } | State::Receiving { .. } if is_import => {
+            import::import(platform, storage, &record).await?;
+        }
+        State::Receiving { .. } => claim::lapse(storage)?,
+        State::Storing { .. } => finish::register(platform, storage).await?,
+        State::Stored { is_settled: false, .. } => finish::settle(platform, storage).await?,
+        _ => {}
+    }
+    rewind(platform, storage).await
+}
+
+/// Whether an object may lie there of which nobody has said so: of a sender who died, or one who sent to object storage itself.
+fn leaves_something(record: &Record) -> bool {
+    record.may_hold || record.intent.part_bytes().is_some()
+}
+
+async fn forget<P: Platform, S: Storage>(
+    platform: &P,
+    storage: &S,
+    record: &Record,
+) -> Result<(), Unavailable> {
+    if leaves_something(record) && !matches!(record.state, State::Stored { .. }) {
+        finish::clear(platform, &record.intent).await?;
+    }
+    storage.delete_all().await
 }
 
 /// Sets the alarm to when something is next to be done.
@@ -226,7 +256,9 @@ async fn open<P: Platform, S: Storage>(
     let now = platform.now();
     if storage.transact(store::load)?.is_none() {
         storage.set_alarm(intent.expires_at).await?;
-        if let Err(refusal) = set_aside(platform, &intent, intent.size_bytes.unwrap_or(0), intent.expires_at).await? {
+        if let Err(refusal) =
+            set_aside(platform, &intent, intent.size_bytes.unwrap_or(0), intent.expires_at).await?
+        {
             storage.delete_all().await?;
             return Ok(refusal.into());
         }
@@ -288,18 +320,27 @@ async fn get<P: Platform, S: Storage>(
 pub async fn expire<P: Platform, S: Storage>(platform: &P, storage: &S) -> Result<(), Unavailable> {
     let Some(record) = storage.transact(store::load)? else { return Ok(()) };
     if record.has_ended() || matches!(record.state, State::Storing { .. }) {
-        return Ok(());
+        return finish::register(platform, storage).await;
     }
     close(platform, &record).await?;
     let now = platform.now();
-    storage.transact(|sql| {
-        if let Some(mut record) = store::load(sql)?.filter(|record| !record.has_ended()) {
-            record.end(State::Expired, now);
-            store::forget_pieces(sql)?;
-            store::save(sql, &record)?;
-        }
-        Ok(())
+    let is_over = storage.transact(|sql| {
+        let is_open =
+            |record: &Record| matches!(record.state, State::Pending { .. } | State::Receiving { .. });
+        let Some(mut record) = store::load(sql)?.filter(is_open) else { return Ok(false) };
+        record.end(State::Expired, now);
+        store::forget_pieces(sql)?;
+        store::save(sql, &record)?;
+        Ok(true)
     })?;
+    if !is_over {
+        // Meanwhile it has arrived: too late to give it up.
+        return finish::register(platform, storage).await;
+    }
+    if leaves_something(&record) {
+        // Who is still sending clears up after themselves (`finish::take`), or it is done when this is forgotten.
+        finish::clear(platform, &record.intent).await?;
+    }
     rewind(platform, storage).await
 }
 

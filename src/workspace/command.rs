@@ -4,6 +4,7 @@ use super::audit::{self, Actor, Event};
 use super::definitions::{self, Definition};
 use super::grants::Grant;
 use super::history::{Query, RunRow};
+use super::inventory::{Expected, Needless, Stored};
 use super::media::{self, Asset};
 use super::members::{Invited, Member};
 use super::runs::{Admission, Settlement};
@@ -148,11 +149,18 @@ pub enum Command {
         asset_id: AssetId,
         alt: String,
     },
-    /// Which of these are files, open uploads or runs of this workspace.
-    Known {
-        ids: Vec<String>,
+    /// Which of these objects of this workspace nothing needs.
+    Needless {
+        workspace: WorkspaceId,
+        objects: Vec<Stored>,
     },
-    /// Stored objects that nothing names any more. Those of a file that is listed stay.
+    /// Listed files by id, from the one after `after` to `upto` itself.
+    Expected {
+        after: String,
+        upto: Option<String>,
+        limit: u32,
+    },
+    /// Stored objects that nothing names any more, for good: their ids will name no file again. Those that are needed stay.
     Trash {
         workspace: WorkspaceId,
         keys: Vec<String>,
@@ -224,7 +232,12 @@ pub enum Reply {
     Assets(Vec<Asset>),
     /// A page, and before which file the next one begins.
     AssetPage(Vec<Asset>, Option<AssetId>),
-    Known(Vec<String>),
+    /// `late_runs`: should have ended long ago, and while they have not, what may be theirs is kept.
+    Needless {
+        objects: Vec<Needless>,
+        late_runs: Vec<RunId>,
+    },
+    Expected(Vec<Expected>),
     Members {
         members: Vec<Member>,
         invited: Vec<Invited>,

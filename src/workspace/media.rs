@@ -16,7 +16,8 @@ const MAX_SCANNED: u32 = 2_000;
 /// Words of one search that are looked for; each is a comparison in every row.
 const MAX_WORDS: usize = 16;
 pub const MAX_ALT_CHARS: usize = 1000;
-const POSTER_EXTENSION: &str = "poster.jpg";
+pub const POSTER_EXTENSION: &str = "poster.jpg";
+pub const SHEET_EXTENSION: &str = "sheet.jpg";
 
 crate::models::words! {
     /// Where a file comes from.
@@ -103,7 +104,7 @@ pub fn poster_key(workspace: &WorkspaceId, asset_id: &AssetId) -> String {
 
 /// The numbered preview of what a run made.
 pub fn sheet_key(workspace: &WorkspaceId, run_id: &str) -> String {
-    format!("w/{workspace}/{run_id}.sheet.jpg")
+    format!("w/{workspace}/{run_id}.{SHEET_EXTENSION}")
 }
 
 pub fn create_tables(sql: &impl Sql) -> Result<(), SqlError> {
@@ -259,7 +260,7 @@ pub fn list(sql: &impl Sql, query: &Query) -> Result<(Vec<Asset>, Option<AssetId
     Ok((assets, next))
 }
 
-fn asset_id(row: &Row, column: usize) -> Result<AssetId, SqlError> {
+pub(super) fn asset_id(row: &Row, column: usize) -> Result<AssetId, SqlError> {
     let id = row.text(column)?;
     AssetId::parse(&id).ok_or_else(|| SqlError(format!("`{id}` is not an asset id")))
 }

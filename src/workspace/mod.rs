@@ -22,6 +22,7 @@ mod command;
 pub mod definitions;
 pub mod grants;
 pub mod history;
+pub mod inventory;
 pub mod keys;
 pub mod ledger;
 pub mod media;
@@ -133,7 +134,8 @@ fn apply(sql: &impl Sql, now: Timestamp, quota: Option<u64>, command: Command) -
         | Command::AmendAsset { .. }
         | Command::DeleteAsset { .. }
         | Command::SetAlt { .. }
-        | Command::Known { .. }
+        | Command::Needless { .. }
+        | Command::Expected { .. }
         | Command::Trash { .. }) => keep_files(sql, now, quota, command),
         command => administer(sql, now, command),
     }
@@ -181,7 +183,8 @@ fn keep_files(
             let Some(person) = actor.as_person() else { return Ok(refuse(unknown())) };
             as_spender(sql, &person, || media::set_alt(sql, &asset_id, &alt))
         }
-        Command::Known { ids } => uploads::known(sql, now, &ids),
+        Command::Needless { workspace, objects } => inventory::answer(sql, now, &workspace, &objects),
+        Command::Expected { after, upto, limit } => inventory::expected(sql, &after, upto.as_deref(), limit),
         Command::Trash { workspace, keys } => trash::fill(sql, now, &workspace, &keys),
         _ => Ok(Reply::Done),
     }

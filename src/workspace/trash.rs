@@ -2,6 +2,7 @@
 //! keys of its objects entering the trash; the object's alarm deletes them, again if need be, until they are gone.
 //! Not for: deciding what nobody needs any more (the collector does).
 
+use super::inventory::{self, Name, Stored};
 use super::media::{self, Asset};
 use super::{Actor, Command, Event, Reply, audit, refuse};
 use crate::error::{Code, Refusal};
@@ -125,7 +126,7 @@ pub fn is_deleted(sql: &impl Sql, asset_id: &AssetId) -> Result<bool, SqlError> 
     Ok(row.is_some())
 }
 
-/// Objects of this workspace that nothing names. One that meanwhile belongs to a listed file stays where it is.
+/// Objects of this workspace that nothing names. One that is needed after all stays where it is.
 pub fn fill(
     sql: &impl Sql,
     now: Timestamp,
@@ -137,15 +138,15 @@ pub fn fill(
         let message = format!("At most {MAX_KEYS} keys can be thrown away at once, all below {prefix}.");
         return Ok(refuse(Refusal::invalid(message)));
     }
-    for key in keys {
-        let id = key.strip_prefix(&prefix).and_then(|name| AssetId::parse(name.split('.').next()?));
-        let asset = id.map_or(Ok(Vec::new()), |id| media::find(sql, &id))?;
-        let is_needed = asset.first().is_some_and(|asset| {
-            let [file, poster] = keys_of(workspace, asset);
-            *key == file || (asset.has_poster && *key == poster)
-        });
-        if !is_needed {
-            throw(sql, now, key)?;
+    let objects: Vec<_> = keys.iter().map(|key| Stored { key: key.clone(), stored_at: None }).collect();
+    let (needless, _) = inventory::needless(sql, now, workspace, &objects)?;
+    for object in needless {
+        throw(sql, now, &object.key)?;
+        // Whoever still meant to list it comes too late, and is told so.
+        if object.is_unheard_of
+            && let Some(id) = Name::parse(&object.key).and_then(|name| AssetId::parse(name.id))
+        {
+            bury(sql, now, &id)?;
         }
     }
     Ok(Reply::Done)

@@ -13,8 +13,6 @@ use serde_json::json;
 
 /// Of one person at a time: a folder of pictures, and far from what a script could fill the table with.
 pub const MAX_OPEN_UPLOADS: u32 = 200;
-/// Ids that one question may name.
-const MAX_KNOWN_IDS: usize = 1000;
 /// Rows past their time that one new upload takes with it.
 const SWEEP_ROWS: u32 = 8;
 
@@ -107,22 +105,6 @@ pub fn add(sql: &impl Sql, now: Timestamp, actor: &Actor, asset: Asset) -> Resul
     });
     audit::append(sql, now, actor, &Event::new("media.uploaded", asset.asset_id.as_str(), details))?;
     close(sql, &asset.asset_id)
-}
-
-/// Those of the ids that are files, open uploads or runs here.
-pub fn known(sql: &impl Sql, now: Timestamp, ids: &[String]) -> Result<Reply, SqlError> {
-    if ids.len() > MAX_KNOWN_IDS {
-        return Ok(refuse(Refusal::invalid(format!(
-            "At most {MAX_KNOWN_IDS} ids can be asked for at once."
-        ))));
-    }
-    let rows = sql.query(
-        "SELECT value FROM json_each(?1) WHERE EXISTS (SELECT 1 FROM assets WHERE asset_id = value)
-            OR EXISTS (SELECT 1 FROM uploads WHERE asset_id = value AND until > ?2)
-            OR EXISTS (SELECT 1 FROM runs WHERE run_id = value)",
-        &[crate::sql::to_json(&ids)?, now.into()],
-    )?;
-    Ok(Reply::Known(rows.iter().map(|row| row.text(0)).collect::<Result<_, _>>()?))
 }
 
 fn too_many() -> Refusal {

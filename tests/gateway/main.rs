@@ -2,6 +2,7 @@
 //! real SQLite. Not for: what only the real runtime can show (`tests/edge`).
 
 mod audit;
+mod collector;
 mod confirm;
 mod history;
 mod journey;
@@ -16,4 +17,5 @@ mod support;
 mod tasks;
 mod upgrade;
 mod upload_page;
+mod uploads;
 mod workflows;

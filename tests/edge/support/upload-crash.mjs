@@ -5,11 +5,12 @@ import { noise, png, sha256 } from "./curl.mjs";
 import { startGateway } from "./gateway.mjs";
 import { tool } from "./mcp.mjs";
 
-const KILL_AFTER_MILLIS = [80, 1_200];
+// Up to longer than a lease, so that some uploads begin again between two kills and some do not.
+const KILL_AFTER_MILLIS = [80, 6_000];
 const LANES = 4;
 const MIB = 1024 * 1024;
 const RETRY_MILLIS = 300;
-// Longer than the 15 seconds after which an attempt that was not heard of is given up, several times.
+// Longer than the seconds after which an attempt that was not heard of is given up, several times.
 const ENDS_WITHIN_MILLIS = 120_000;
 const REQUEST_MILLIS = 40_000;
 const PART = 32 * MIB;
@@ -64,7 +65,7 @@ async function lane(book) {
   while (!book.isOver) {
     const number = book.uploads.length;
     const kind = ["put", "put", "put", "parts", "chunks"][Math.floor(book.random() * 5)];
-    const size = { put: 200_000 + Math.floor(book.random() * 12 * MIB), parts: PART + 90_000_000, chunks: 400_000 }[kind];
+    const size = { put: 200_000 + Math.floor(book.random() ** 2 * 12 * MIB), parts: PART + 90_000_000, chunks: 400_000 }[kind];
     const upload = { number, kind, size, name: `file-${number}.png`, attempts: 0, stored: undefined };
     upload.bytes = kind === "parts" ? film(size, number) : png(size, number);
     upload.sha256 = sha256(upload.bytes);

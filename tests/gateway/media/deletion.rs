@@ -3,8 +3,11 @@
 use super::{Library, actor, person};
 use crate::support::Fault;
 use atelier::error::Code;
+use atelier::id::AssetId;
 use atelier::platform::Platform;
-use atelier::workspace::{Asset, Command, Reply, Workspace};
+use atelier::time::Timestamp;
+use atelier::workspace::inventory::Stored;
+use atelier::workspace::{Asset, Command, Reply, Workspace, media};
 use serde_json::json;
 
 /// Await points of one deletion are fewer.
@@ -177,24 +180,49 @@ fn the_trash_takes_many_spares_what_is_listed_and_knows_its_place() {
 }
 
 #[test]
-fn what_the_workspace_knows_is_told_to_the_collector() {
+fn what_the_workspace_does_not_need_is_told_to_the_collector() {
     let library = Library::new();
     let asset = library.upload("bob", library.asset("a.png", 100));
     let deleted = library.upload("bob", library.asset("b.png", 100));
     library.done(library.deleting("bob", &deleted));
     let [open, late, stranger] = [library.new_id(), library.new_id(), library.new_id()];
     library.done(library.opening("bob", &late, 1));
+    let before = library.memory.now();
     library.memory.elapse(super::QUARTER_HOUR);
     library.done(library.opening("bob", &open, 1));
     let run =
         library.ada.start(&json!({ "model_id": "offline-image", "prompt": "a", "width": 64, "height": 64 }));
-    let ids = [&asset.asset_id, &deleted.asset_id, &open, &late, &stranger].map(ToString::to_string);
-    let ids: Vec<_> = ids.into_iter().chain([run.clone(), "odd'\"".into()]).collect();
-    let Reply::Known(known) = library.ask(Command::Known { ids }) else { panic!("no answer") };
-    assert_eq!(known, [asset.asset_id.to_string(), open.to_string(), run]);
-    let Reply::Known(none) = library.ask(Command::Known { ids: Vec::new() }) else { panic!("no answer") };
-    assert!(none.is_empty());
-    assert_eq!(library.refused(Command::Known { ids: vec![String::new(); 1001] }).code, Code::InvalidInputs);
+    let file = |id: &AssetId| media::key(&library.id, id, "png");
+    let sheet = media::sheet_key(&library.id, &run);
+    let odd = format!("w/{}/odd'\".png", library.id);
+    let ask = |keys: &[String], stored_at: Option<Timestamp>| {
+        let objects = keys.iter().map(|key| Stored { key: key.clone(), stored_at }).collect();
+        match library.ask(Command::Needless { workspace: library.id.clone(), objects }) {
+            Reply::Needless { objects, .. } => {
+                objects.into_iter().map(|found| (found.key, found.is_unheard_of)).collect::<Vec<_>>()
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let keys = [
+        file(&asset.asset_id),
+        file(&deleted.asset_id),
+        file(&open),
+        file(&late),
+        file(&stranger),
+        sheet,
+        odd,
+    ];
+    let needless = [&keys[1], &keys[3], &keys[4]].map(|key| (key.clone(), true));
+    assert_eq!(ask(&keys, Some(before)), needless);
+    assert_eq!(ask(&keys, None), needless);
+    assert_eq!(ask(&keys, Some(library.memory.now())), [], "the run may have stored them");
+    assert_eq!(ask(&[], None), []);
+    library.ada.run_to_end(&run);
+    assert_eq!(ask(&keys, Some(library.memory.now())), needless, "and has not");
+    let objects = vec![Stored { key: String::new(), stored_at: None }; 1001];
+    let question = Command::Needless { workspace: library.id.clone(), objects };
+    assert_eq!(library.refused(question).code, Code::InvalidInputs);
 }
 
 #[test]

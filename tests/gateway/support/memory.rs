@@ -9,8 +9,8 @@ use super::storage::{File, Stream};
 use atelier::config::Config;
 use atelier::outbound::{self, FetchFault, Inbound, Outbound, Reach};
 use atelier::platform::{
-    Budget, ByteRange, Entity, Level, Listing, NewObject, ObjectHead, Opened, Part, Platform, PutFault, Storage,
-    Unavailable,
+    Budget, ByteRange, Entity, Level, Listing, NewObject, ObjectHead, Opened, Part, Platform, PutFault,
+    Storage, Unavailable,
 };
 use atelier::time::Timestamp;
 use futures::channel::{mpsc, oneshot};
@@ -282,7 +282,12 @@ impl Platform for Memory {
     async fn put_object(&self, key: &str, content_type: &str, bytes: Vec<u8>) -> Result<(), Unavailable> {
         let is_lost = self.enter("put").await?;
         self.state(|state| {
-            let file = File { content_type: content_type.to_owned(), disposition: None, bytes, stored_at: state.now };
+            let file = File {
+                content_type: content_type.to_owned(),
+                disposition: None,
+                bytes,
+                stored_at: state.now,
+            };
             state.files.insert(key.to_owned(), file);
         });
         self.leave(is_lost, ()).await
@@ -316,11 +321,11 @@ impl Platform for Memory {
     async fn list_objects(
         &self,
         prefix: &str,
-        cursor: Option<&str>,
+        after: Option<&str>,
         limit: u32,
     ) -> Result<Listing, Unavailable> {
         let is_lost = self.enter("list").await?;
-        self.leave(is_lost, self.listing(prefix, cursor, limit)).await
+        self.leave(is_lost, self.listing(prefix, after, limit)).await
     }
 
     async fn peek(

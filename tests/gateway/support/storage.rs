@@ -122,7 +122,8 @@ impl Memory {
             return Err(PutFault::Cut("another length than was said".into()));
         }
         self.state(|state| {
-            let (_, parts) = state.uploads.get_mut(upload).ok_or(PutFault::Unavailable("no upload".into()))?;
+            let (_, parts) =
+                state.uploads.get_mut(upload).ok_or(PutFault::Unavailable("NoSuchUpload (10024)".into()))?;
             let etag = digest(&bytes);
             parts.insert(number, bytes);
             Ok(Part { number, etag })
@@ -131,7 +132,8 @@ impl Memory {
 
     pub fn end(&self, key: &str, upload: &str, parts: &[Part]) -> Result<(), PutFault> {
         self.state(|state| {
-            let (_, kept) = state.uploads.get(upload).ok_or(PutFault::Unavailable("no upload".into()))?;
+            let (_, kept) =
+                state.uploads.get(upload).ok_or(PutFault::Unavailable("NoSuchUpload (10024)".into()))?;
             let mut bytes = Vec::new();
             for part in parts {
                 match kept.get(&part.number).filter(|bytes| digest(bytes) == part.etag) {
@@ -146,9 +148,9 @@ impl Memory {
         })
     }
 
-    pub fn listing(&self, prefix: &str, cursor: Option<&str>, limit: u32) -> Listing {
+    pub fn listing(&self, prefix: &str, after: Option<&str>, limit: u32) -> Listing {
         self.state(|state| {
-            let after = cursor.unwrap_or_default();
+            let after = after.unwrap_or_default();
             let found = state.files.iter().filter(|(key, _)| key.starts_with(prefix) && key.as_str() > after);
             let mut objects: Vec<_> = found
                 .take(limit as usize + 1)
@@ -160,8 +162,7 @@ impl Memory {
                 .collect();
             let has_more = objects.len() > limit as usize;
             objects.truncate(limit as usize);
-            let cursor = objects.last().filter(|_| has_more).map(|last| last.key.clone());
-            Listing { objects, cursor }
+            Listing { objects, has_more }
         })
     }
 }
