@@ -118,6 +118,11 @@ impl Refusal {
 
     /// The envelope that REST answers and tool results share.
     pub fn envelope(&self, request_id: &str) -> Value {
+        json!({ "error": self.body(request_id) })
+    }
+
+    /// What stands in the envelope.
+    pub fn body(&self, request_id: &str) -> Value {
         let mut error = json!({
             "code": self.code.as_str(),
             "message": self.message,
@@ -130,7 +135,7 @@ impl Refusal {
                 .map(|seconds| error.insert("retry_after_seconds".into(), seconds.into()));
             self.details.clone().map(|details| error.insert("details".into(), details));
         }
-        json!({ "error": error })
+        error
     }
 }
 

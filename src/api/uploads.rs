@@ -206,7 +206,7 @@ impl<P: Platform> Asked<'_, P> {
         if let Some(asset) = &view.asset {
             return self.stored(view, asset);
         }
-        let error = view.error.as_ref().map(|error| error.envelope(self.request_id)["error"].take());
+        let error = view.error.as_ref().map(|error| error.body(self.request_id));
         let pieces = view.pieces.as_ref();
         let body = StateBody {
             ok: error.is_none(),

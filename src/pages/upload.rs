@@ -210,7 +210,7 @@ impl<P: Platform> Asked<'_, P> {
     // Its script.
 
     fn file(&self, key: &str, view: &View) -> FileBody {
-        let mut error = view.error.as_ref().map(|error| error.envelope(self.request_id)["error"].take());
+        let mut error = view.error.as_ref().map(|error| error.body(self.request_id));
         if view.asset.is_some() {
             error = None;
         }
