@@ -164,7 +164,10 @@ fn none_of_them_is_asked() {
             ] {
                 let error = desk.ada.refused(tool, &asked);
                 assert_eq!(error["code"], "INVALID_INPUTS", "{url} {error}");
-                assert!(error["message"].as_str().unwrap().contains("cannot be fetched: the URL"), "{url} {error}");
+                assert!(
+                    error["message"].as_str().unwrap().contains("cannot be fetched: the URL"),
+                    "{url} {error}"
+                );
             }
         }
         assert_eq!((fetches(&desk), desk.open_rows()), (0, 0));

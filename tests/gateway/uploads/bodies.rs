@@ -140,7 +140,8 @@ fn headers_that_make_it_no_file() {
         (put(&ticket, b""), 400, "--data-binary"),
         (Ask::new("PUT", &ticket.url).with("content-length", "5"), 400, "--data-binary"),
         (
-            put(&ticket, b"--x\r\ncontent-disposition: form-data").with("content-type", "multipart/form-data"),
+            put(&ticket, b"--x\r\ncontent-disposition: form-data")
+                .with("content-type", "multipart/form-data"),
             400,
             "without -F",
         ),

@@ -39,7 +39,10 @@ fn in_any_order_and_again() {
     refused(&desk, "upload_media_finalize", &json!({ "session_id": id }), "INCOMPLETE_UPLOAD");
     let said = send(&desk, &id, 2, split[2]);
     assert_eq!(said["missing_indexes"], json!([0, 1]));
-    assert_eq!((&said["received_bytes"], &said["total_size_bytes"]), (&json!(split[2].len()), &json!(bytes.len())));
+    assert_eq!(
+        (&said["received_bytes"], &said["total_size_bytes"]),
+        (&json!(split[2].len()), &json!(bytes.len()))
+    );
     send(&desk, &id, 0, split[0]);
     assert_eq!(send(&desk, &id, 0, split[0])["missing_indexes"], json!([1]));
     refused(&desk, "upload_media_chunk", &chunk(&id, 0, split[1]), "UPLOAD_CONFLICT");
@@ -206,18 +209,26 @@ fn a_session_that_outlived_its_room_asks_again() {
 fn a_whole_small_file_in_one_call() {
     let desk = Desk::new();
     let large = vec![0; 3_000_001];
-    let error = refused(&desk, "upload_media", &json!({ "data_base64": crypto::base64(&large) }), "FILE_TOO_LARGE");
+    let error =
+        refused(&desk, "upload_media", &json!({ "data_base64": crypto::base64(&large) }), "FILE_TOO_LARGE");
     assert!(error["next"].as_str().unwrap().contains("request_upload_url"), "{error}");
     let mut bytes = png(1);
     bytes.resize(3_000_000, 0);
-    let made = desk.ada.call("upload_media", &json!({ "data_base64": crypto::base64(&bytes), "alt_text": "a" }));
+    let made =
+        desk.ada.call("upload_media", &json!({ "data_base64": crypto::base64(&bytes), "alt_text": "a" }));
     let id = made["structuredContent"]["file_id"].as_str().unwrap().to_owned();
     desk.memory.elapse(5);
     desk.has_only(&id, &bytes, "whole");
-    let error = refused(&desk, "upload_media", &json!({ "data_base64": crypto::base64(b"junk") }), "UPLOAD_FAILED");
+    let error =
+        refused(&desk, "upload_media", &json!({ "data_base64": crypto::base64(b"junk") }), "UPLOAD_FAILED");
     assert!(error["message"].as_str().unwrap().contains("none of"), "{error}");
     refused(&desk, "upload_media", &json!({ "data_base64": "" }), "INVALID_INPUTS");
-    refused(&desk, "upload_media", &json!({ "data_base64": "AAAA", "alt_text": "a".repeat(1001) }), "INVALID_INPUTS");
+    refused(
+        &desk,
+        "upload_media",
+        &json!({ "data_base64": "AAAA", "alt_text": "a".repeat(1001) }),
+        "INVALID_INPUTS",
+    );
     assert_eq!(desk.open_rows(), 0);
     desk.has_only(&id, &bytes, "after refusals");
 }

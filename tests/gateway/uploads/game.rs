@@ -87,7 +87,9 @@ impl Game {
     fn answer(&mut self, ask: Ask) -> Option<Answer> {
         let memory = &self.desk.memory;
         let answer = memory.attempt(memory.send(ask));
-        let told = answer.as_ref().map_or("  killed".into(), |answer| format!("  {} {}", answer.status, answer.text()));
+        let told = answer
+            .as_ref()
+            .map_or("  killed".into(), |answer| format!("  {} {}", answer.status, answer.text()));
         self.told.push(told.chars().take(300).collect());
         answer
     }
@@ -95,7 +97,8 @@ impl Game {
     fn call(&mut self, tool: &str, arguments: &Value) -> Option<Value> {
         self.told.push(format!("{tool} {}", arguments.to_string().chars().take(200).collect::<String>()));
         let answer = self.answer(self.desk.ada.tool(tool, arguments))?;
-        let result = answer.message().get("result").cloned().filter(|result| result.get("isError").is_none())?;
+        let result =
+            answer.message().get("result").cloned().filter(|result| result.get("isError").is_none())?;
         Some(result["structuredContent"].clone())
     }
 
@@ -103,9 +106,14 @@ impl Game {
         let seed = u32::try_from(self.dice.below(1000)).unwrap();
         let bytes = if self.dice.percent(70) { png(seed) } else { jpeg(seed) };
         let made = match self.dice.below(5) {
-            0 => self.call("request_file_upload_url", &json!({ "file_name": "a.png" })).map(|made| ("put", made)),
+            0 => self
+                .call("request_file_upload_url", &json!({ "file_name": "a.png" }))
+                .map(|made| ("put", made)),
             1 => {
-                let kept = self.desk.memory.state(|state| (state.kill_after.take(), std::mem::take(&mut state.fault_percent)));
+                let kept = self
+                    .desk
+                    .memory
+                    .state(|state| (state.kill_after.take(), std::mem::take(&mut state.fault_percent)));
                 let bytes = png(seed);
                 let ticket = self.desk.small_parts(&bytes, PART as u64);
                 self.desk.memory.state(|state| (state.kill_after, state.fault_percent) = kept);
@@ -113,11 +121,15 @@ impl Game {
                 None
             }
             2 => {
-                let asked = json!({ "filename": "a.png", "mime_type": "image/png", "total_size_bytes": bytes.len() });
+                let asked =
+                    json!({ "filename": "a.png", "mime_type": "image/png", "total_size_bytes": bytes.len() });
                 self.call("upload_media_init", &asked).map(|made| ("chunks", made))
             }
             3 => {
-                let url = *self.dice.pick(&[URL, "https://files.example.com/slow.png", "https://files.example.com/page"]).unwrap();
+                let url = *self
+                    .dice
+                    .pick(&[URL, "https://files.example.com/slow.png", "https://files.example.com/page"])
+                    .unwrap();
                 self.call("upload_file", &json!({ "url": url })).map(|made| ("url", made))
             }
             _ => {
@@ -126,7 +138,11 @@ impl Game {
             }
         };
         let Some((door, made)) = made else { return };
-        let id = ["upload_id", "session_id", "file_id"].iter().find_map(|name| made[name].as_str()).unwrap().to_owned();
+        let id = ["upload_id", "session_id", "file_id"]
+            .iter()
+            .find_map(|name| made[name].as_str())
+            .unwrap()
+            .to_owned();
         let url = made["upload_url"].as_str().unwrap_or_default().to_owned();
         let is_promised = made["state"] == "stored";
         self.sent.push(Sent { ticket: Ticket { id, url }, bytes, door, is_promised });
@@ -139,7 +155,8 @@ impl Game {
             return;
         }
         let at = usize::try_from(self.dice.below(count)).unwrap();
-        let (ticket, bytes, door) = (self.sent[at].ticket.clone(), self.sent[at].bytes.clone(), self.sent[at].door);
+        let (ticket, bytes, door) =
+            (self.sent[at].ticket.clone(), self.sent[at].bytes.clone(), self.sent[at].door);
         self.told.push(format!("{door} {} goes on", ticket.id));
         let answer = match door {
             "put" => self.put(&ticket, &bytes),
@@ -160,7 +177,10 @@ impl Game {
                 let index = self.dice.below(4);
                 match bytes.chunks(1000).nth(usize::try_from(index).unwrap()) {
                     Some(piece) => {
-                        self.call("upload_media_chunk", &chunk(&ticket.id, i64::try_from(index).unwrap(), piece));
+                        self.call(
+                            "upload_media_chunk",
+                            &chunk(&ticket.id, i64::try_from(index).unwrap(), piece),
+                        );
                         None
                     }
                     None => {
@@ -195,7 +215,12 @@ impl Game {
                 let memory = self.desk.memory.clone();
                 let slow = Ask::put(&ticket.url, Stream::of(bytes.to_vec()).slowly(1_000));
                 let (left, right) = memory.attempt(join(memory.send(slow), memory.send(other)))?;
-                self.told.push(format!("  {} {} and {}", if given_up { "DELETE" } else { "other" }, left.status, right.status));
+                self.told.push(format!(
+                    "  {} {} and {}",
+                    if given_up { "DELETE" } else { "other" },
+                    left.status,
+                    right.status
+                ));
                 if !given_up && right.status == 200 {
                     // That one won: from now on it is the file.
                     let sent = self.sent.iter_mut().find(|sent| sent.ticket.id == ticket.id).unwrap();
@@ -240,14 +265,22 @@ impl Game {
             assert!(["stored", "failed", "expired"].contains(&state), "{} {status}", sent.door);
             assert_eq!(state == "stored", asset.is_some(), "{} {status}", sent.door);
             if state == "stored" && sent.door != "url" && sent.is_promised {
-                assert_eq!(status["sha256"], super::sha256(&sent.bytes), "{} {id} has other bytes", sent.door);
+                assert_eq!(
+                    status["sha256"],
+                    super::sha256(&sent.bytes),
+                    "{} {id} has other bytes",
+                    sent.door
+                );
             }
         }
         self.desk.memory.elapse(3 * super::DAY);
         self.desk.is_tidy("after a day");
         let left = self.desk.memory.state(|state| {
             let uploads = state.objects.iter().filter(|((binding, _), _)| *binding == "UPLOAD");
-            uploads.filter(|(_, object)| !object.is_empty()).map(|((_, name), _)| name.clone()).collect::<Vec<_>>()
+            uploads
+                .filter(|(_, object)| !object.is_empty())
+                .map(|((_, name), _)| name.clone())
+                .collect::<Vec<_>>()
         });
         assert!(left.is_empty(), "these uploads stay: {left:?}");
     }
@@ -255,7 +288,15 @@ impl Game {
 
 fn play(seeds: std::ops::Range<u64>) {
     let words: BTreeSet<_> = seeds.flat_map(Game::play).collect();
-    for expected in ["put stored", "put expired", "parts stored", "parts expired", "chunks stored", "chunks expired", "url stored"] {
+    for expected in [
+        "put stored",
+        "put expired",
+        "parts stored",
+        "parts expired",
+        "chunks stored",
+        "chunks expired",
+        "url stored",
+    ] {
         assert!(words.contains(expected), "never met: {expected} in {words:?}");
     }
 }

@@ -54,7 +54,10 @@ fn another_workspace_is_not_uploaded_to() {
     for (tool, arguments) in [
         ("request_file_upload_url", json!({})),
         ("request_upload_url", json!({})),
-        ("upload_media_init", json!({ "filename": "a.png", "mime_type": "image/png", "total_size_bytes": 9 })),
+        (
+            "upload_media_init",
+            json!({ "filename": "a.png", "mime_type": "image/png", "total_size_bytes": 9 }),
+        ),
         ("upload_media", json!({ "data_base64": "AAAA" })),
         ("upload_file", json!({ "url": URL })),
         ("upload_media_from_url", json!({ "url": URL })),
@@ -124,7 +127,10 @@ fn a_withdrawn_token_sends_no_chunk() {
     let more = json!({ "workspace_id": desk.ada.workspace_id });
     let second = Client::with_token(&desk.memory, "ada", more);
     second.call("upload_media_chunk", &chunk(&session, 0, &png(1)));
-    assert_eq!(second.refused("upload_media_finalize", &json!({ "session_id": session }))["code"], "FORBIDDEN");
+    assert_eq!(
+        second.refused("upload_media_finalize", &json!({ "session_id": session }))["code"],
+        "FORBIDDEN"
+    );
     desk.memory.elapse(3 * super::DAY);
     assert!(desk.memory.object::<atelier::uploads::Upload>(&session).is_empty());
     assert_eq!(desk.memory.files(), Vec::<String>::new());

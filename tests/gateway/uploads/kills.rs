@@ -119,7 +119,8 @@ fn in_chunks() {
         begin: |desk, bytes| Ticket { id: init(desk, bytes, json!({})), url: String::new() },
         steps: |desk, ticket, bytes| {
             let chunks = (0..).zip(bytes.chunks(900));
-            let chunks = chunks.map(|(index, piece)| desk.ada.tool("upload_media_chunk", &chunk(&ticket.id, index, piece)));
+            let chunks = chunks
+                .map(|(index, piece)| desk.ada.tool("upload_media_chunk", &chunk(&ticket.id, index, piece)));
             let finalize = desk.ada.tool("upload_media_finalize", &json!({ "session_id": ticket.id }));
             chunks.chain([finalize]).collect()
         },

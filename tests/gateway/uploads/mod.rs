@@ -172,7 +172,10 @@ impl Desk {
                 (file.bytes.len(), sha256(&file.bytes))
             });
             assert_eq!(row.integer(2).unwrap(), i64::try_from(size).unwrap(), "{when}");
-            assert!(row.optional_text(4).unwrap().is_none_or(|known| known == digest), "{when}: another checksum");
+            assert!(
+                row.optional_text(4).unwrap().is_none_or(|known| known == digest),
+                "{when}: another checksum"
+            );
             sum += row.integer(2).unwrap();
             named.push(key);
             if row.integer(3).unwrap() != 0 {

@@ -1,6 +1,8 @@
 //! Large files in parts: any order, again, at once, with gaps, given up. Not for: kills (`kills`).
 
-use super::{DAY, Desk, QUARTER_HOUR, Ticket, complete, jpeg, picture, png, put, put_part, refused, sha256, stored};
+use super::{
+    DAY, Desk, QUARTER_HOUR, Ticket, complete, jpeg, picture, png, put, put_part, refused, sha256, stored,
+};
 use crate::support::storage::Stream;
 use crate::support::{Ask, Fault};
 use atelier::media::picture::Format;
@@ -88,7 +90,11 @@ fn what_is_no_part_is_refused() {
     }
     for number in ["0", "x", "4294967296", "1.0", ""] {
         let url = format!("{}/parts/{number}", ticket.url);
-        assert_eq!(desk.memory.answer(Ask::put(&url, Stream::of(split[0].1.clone()))).status, 400, "{number}");
+        assert_eq!(
+            desk.memory.answer(Ask::put(&url, Stream::of(split[0].1.clone()))).status,
+            400,
+            "{number}"
+        );
     }
     assert_eq!(missing(&desk, &ticket), "1 2 3 4 ");
     // An upload in one body takes none.
@@ -134,7 +140,10 @@ fn two_at_once_of_one_part() {
         assert_eq!((left.status, right.status), (200, 200), "seed {seed}: {} {}", left.text(), right.text());
         let rest = join(
             desk.memory.send(put_part(&ticket, 2, &split[1].1)),
-            join(desk.memory.send(put_part(&ticket, 4, &split[3].1)), desk.memory.send(put_part(&ticket, 3, &split[2].1))),
+            join(
+                desk.memory.send(put_part(&ticket, 4, &split[3].1)),
+                desk.memory.send(put_part(&ticket, 3, &split[2].1)),
+            ),
         );
         desk.memory.run(rest);
         let both = join(desk.memory.send(complete(&ticket, "")), desk.memory.send(complete(&ticket, "")));

@@ -44,7 +44,8 @@ fn two_at_once() {
             let desk = Desk::with(seed, &[]);
             let ticket = desk.ticket();
             desk.memory.state(|state| state.shuffles = true);
-            let slow = Ask::put(&ticket.url, Stream::of(png(1)).slowly(u32::try_from(seed % 3).unwrap() * 9_000));
+            let slow =
+                Ask::put(&ticket.url, Stream::of(png(1)).slowly(u32::try_from(seed % 3).unwrap() * 9_000));
             let slow = slow.with("content-length", &png(1).len().to_string());
             let both = join(desk.memory.send(slow), desk.memory.send(put(&ticket, &second)));
             let (left, right) = desk.memory.run(both);
@@ -120,7 +121,8 @@ fn a_token_that_is_not_ours_opens_nothing() {
     for at in 0..token.len() {
         let mut letters = token.as_bytes().to_vec();
         letters[at] = if letters[at] == b'A' { b'B' } else { b'A' };
-        let altered = Ticket { id: ticket.id.clone(), url: format!("{rest}/{}", String::from_utf8(letters).unwrap()) };
+        let altered =
+            Ticket { id: ticket.id.clone(), url: format!("{rest}/{}", String::from_utf8(letters).unwrap()) };
         refused(&desk.put(&altered, &png(1)), 404, "SESSION_NOT_FOUND");
     }
     for other in ["", "x", &token[1..], &format!("{token}A"), &ticket.id, "%00"] {
@@ -147,7 +149,11 @@ fn who_may_no_longer_store_is_refused() {
             role: Role::Owner,
             label: None,
         };
-        let set = Command::SetRole { actor: Actor::person(&PersonId::of("bob"), None, "r"), person: PersonId::of("ada"), role };
+        let set = Command::SetRole {
+            actor: Actor::person(&PersonId::of("bob"), None, "r"),
+            person: PersonId::of("ada"),
+            role,
+        };
         for command in [add, set] {
             desk.memory.run(desk.memory.ask::<Workspace>(workspace.as_str(), command)).unwrap();
         }
@@ -164,7 +170,11 @@ fn who_may_no_longer_store_is_refused() {
         let sent = Ask::put(&ticket.url, Stream::of(png(1)).slowly(10_000));
         let meanwhile = async {
             desk.memory.sleep(2_000).await;
-            let command = Command::SetRole { actor: Actor::person(&PersonId::of("bob"), None, "r"), person: PersonId::of("ada"), role };
+            let command = Command::SetRole {
+                actor: Actor::person(&PersonId::of("bob"), None, "r"),
+                person: PersonId::of("ada"),
+                role,
+            };
             desk.memory.ask::<Workspace>(&desk.ada.workspace_id, command).await.unwrap();
         };
         let add = Command::AddMember {
@@ -196,7 +206,10 @@ fn a_full_workspace_takes_nothing() {
     let error = desk.ada.refused("request_file_upload_url", &json!({ "size_bytes": 1_001 }));
     assert_eq!(error["code"], "STORAGE_FULL");
     let kept = desk.ticket_of(&json!({ "size_bytes": 990 }));
-    assert_eq!(desk.ada.refused("request_file_upload_url", &json!({ "size_bytes": 11 }))["code"], "STORAGE_FULL");
+    assert_eq!(
+        desk.ada.refused("request_file_upload_url", &json!({ "size_bytes": 11 }))["code"],
+        "STORAGE_FULL"
+    );
     assert_eq!(desk.memory.answer(Ask::new("DELETE", &kept.url)).status, 204);
     desk.ticket_of(&json!({ "size_bytes": 1_000 }));
     desk.has_nothing(&ticket.id, "full");
@@ -209,7 +222,9 @@ fn given_up_while_it_comes() {
         let desk = Desk::with(seed, &[]);
         let ticket = desk.ticket();
         desk.memory.state(|state| state.shuffles = true);
-        let sent = desk.memory.send(Ask::put(&ticket.url, Stream::of(png(1)).slowly(if seed % 2 == 0 { 2_000 } else { 0 })));
+        let sent = desk
+            .memory
+            .send(Ask::put(&ticket.url, Stream::of(png(1)).slowly(if seed % 2 == 0 { 2_000 } else { 0 })));
         let given_up = async {
             desk.memory.sleep(u32::try_from(seed / 2 * 200).unwrap()).await;
             desk.memory.send(Ask::new("DELETE", &ticket.url)).await
@@ -229,7 +244,17 @@ fn given_up_while_it_comes() {
 
 #[test]
 fn a_lost_answer_is_had_again_by_the_same_request() {
-    let places = ["ask UPLOAD", "ask WORKSPACE", "put_stream", "peek", "head", "ask ACCOUNT", "read", "stream", "digest"];
+    let places = [
+        "ask UPLOAD",
+        "ask WORKSPACE",
+        "put_stream",
+        "peek",
+        "head",
+        "ask ACCOUNT",
+        "read",
+        "stream",
+        "digest",
+    ];
     for (number, place) in (0..).zip(places) {
         for fault in [Fault::LoseReply, Fault::Refuse] {
             let desk = Desk::with(number, &[]);

@@ -120,9 +120,17 @@ fn a_name_is_kept_harmless_with_the_object_and_in_the_list() {
     let long = format!("{}.png", "ä".repeat(296));
     for (given, kept, header) in [
         ("../../etc/passwd.png", json!("passwd.png"), json!("inline; filename=\"passwd.png\"")),
-        ("a\r\nset-cookie: x=1.png", json!("a set-cookie x=1.png"), json!("inline; filename=\"a set-cookie x=1.png\"")),
+        (
+            "a\r\nset-cookie: x=1.png",
+            json!("a set-cookie x=1.png"),
+            json!("inline; filename=\"a set-cookie x=1.png\""),
+        ),
         ("photo\u{202e}gnp.exe", json!("photo gnp.exe"), json!("inline; filename=\"photo gnp.exe\"")),
-        ("é🗼.png", json!("é🗼.png"), json!("inline; filename=\"__.png\"; filename*=UTF-8''%C3%A9%F0%9F%97%BC.png")),
+        (
+            "é🗼.png",
+            json!("é🗼.png"),
+            json!("inline; filename=\"__.png\"; filename*=UTF-8''%C3%A9%F0%9F%97%BC.png"),
+        ),
         ("\u{0}\u{7f}", Value::Null, Value::Null),
         ("..", Value::Null, Value::Null),
     ] {

@@ -71,11 +71,26 @@ fn what_it_is_called() {
         ("https://files.example.com/a.png?x=/b.jpg#c", "", json!({}), json!("a.png")),
         ("https://files.example.com/download", "", json!({}), json!(null)),
         ("https://files.example.com", "", json!({}), json!(null)),
-        ("https://files.example.com/x", "content-disposition: attachment; filename=\"b c.png\"", json!({}), json!("b c.png")),
-        ("https://files.example.com/x", "content-disposition: attachment; filename=../b.png; size=3", json!({}), json!("b.png")),
+        (
+            "https://files.example.com/x",
+            "content-disposition: attachment; filename=\"b c.png\"",
+            json!({}),
+            json!("b c.png"),
+        ),
+        (
+            "https://files.example.com/x",
+            "content-disposition: attachment; filename=../b.png; size=3",
+            json!({}),
+            json!("b.png"),
+        ),
         ("https://files.example.com/x.png", "content-disposition: inline", json!({}), json!("x.png")),
         ("https://files.example.com/%2e%2e%2fx.png", "", json!({}), json!("x.png")),
-        ("https://files.example.com/x.png", "content-disposition: inline; filename=b.png", json!({ "file_name": "mine.png" }), json!("mine.png")),
+        (
+            "https://files.example.com/x.png",
+            "content-disposition: inline; filename=b.png",
+            json!({ "file_name": "mine.png" }),
+            json!("mine.png"),
+        ),
     ] {
         let desk = Desk::new();
         serve(&desk, url.split(['?', '#']).next().unwrap(), 200, headers, &png(1));
@@ -172,11 +187,23 @@ fn what_is_not_the_file() {
     large.resize((64 << 20) + 1, 0);
     let length = format!("content-length: {}", large.len());
     for (number, (headers, body, code, message, next)) in (0..).zip([
-        ("", &b"<!doctype html><title>Sign in</title>"[..], "UPLOAD_FAILED", "HTML", "address of the file itself"),
+        (
+            "",
+            &b"<!doctype html><title>Sign in</title>"[..],
+            "UPLOAD_FAILED",
+            "HTML",
+            "address of the file itself",
+        ),
         ("", b"", "UPLOAD_FAILED", "empty", "another public https address"),
         ("content-length: 0", b"", "UPLOAD_FAILED", "empty", "another public https address"),
         ("x-cut-after: 40", &png(1), "UPLOAD_FAILED", "broke off", "another public https address"),
-        ("x-cut-after: 1500\ncontent-length: 9999", &png(1), "UPLOAD_FAILED", "broke off", "another public https address"),
+        (
+            "x-cut-after: 1500\ncontent-length: 9999",
+            &png(1),
+            "UPLOAD_FAILED",
+            "broke off",
+            "another public https address",
+        ),
         ("x-takes: 720001", &png(1), "UPLOAD_FAILED", "12 minutes", "another public https address"),
         (&length, &large, "FILE_TOO_LARGE", "67108864 bytes", "smaller"),
         ("", &large, "FILE_TOO_LARGE", "larger", "smaller"),
@@ -207,7 +234,10 @@ fn servers_that_are_not_there_or_slow() {
     let desk = Desk::new();
     let error = refused(&desk, URL, "UPLOAD_FAILED");
     assert!(error["message"].as_str().unwrap().contains("could not be reached"), "{error}");
-    assert!(!error["message"].as_str().unwrap().contains("nothing is served"), "the reason is for the log: {error}");
+    assert!(
+        !error["message"].as_str().unwrap().contains("nothing is served"),
+        "the reason is for the log: {error}"
+    );
     let desk = Desk::new();
     serve(&desk, URL, 200, "", &png(1));
     desk.memory.meet("fetch", Fault::Delay(31_000));
