@@ -14,6 +14,7 @@ const { values: options } = parseArgs({
     state: { type: "string", default: path.join(root, ".wrangler/state") },
     ready: { type: "string" },
     bundle: { type: "string", default: path.join(root, "build/bundle") },
+    "log-level": { type: "string", default: "warn" },
     var: { type: "string", multiple: true, default: [] },
   },
 });
@@ -39,7 +40,7 @@ const server = spawn(
   path.join(root, "node_modules/.bin/wrangler"),
   ["dev", "--config", writeConfig(), "--local", "--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0",
     "--persist-to", state, "--env-file", path.join(root, ".dev.vars"), "--var", `PUBLIC_URL:${url}`, ...options.var.flatMap((setting) => ["--var", setting]),
-    "--show-interactive-dev-session=false", "--log-level", "warn"],
+    "--show-interactive-dev-session=false", "--log-level", options["log-level"]],
   { cwd: root, detached: true, stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, CI: "1" } },
 );
 let ending = false;
@@ -57,12 +58,13 @@ if (options.ready) {
   fs.renameSync(`${options.ready}.part`, options.ready);
 }
 
-// wrangler.toml with the bundle that is already built, so that serving does not build again.
+// wrangler.toml with the bundle that is already built, so that serving does not build again. Without its clock, which
+// does not ring here and is warned about: curl http://127.0.0.1:PORT/cdn-cgi/local/scheduled rings it.
 function writeConfig() {
   const source = fs.readFileSync(path.join(root, "wrangler.toml"), "utf8");
   const config = source
     .replace(/^main = .*$/m, `main = ${JSON.stringify(path.join(path.resolve(options.bundle), "index.js"))}\nno_bundle = true`)
-    .replace(/\[build\]\n(?:[^\[\n].*\n)*/, "");
+    .replace(/\[(?:build|triggers)\]\n(?:[^\[\n].*\n)*/g, "");
   const file = path.join(state, "wrangler.toml");
   fs.writeFileSync(file, config);
   return file;

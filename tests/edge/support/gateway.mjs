@@ -23,9 +23,9 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () =>
 
 export const conformanceBundle = process.env.ATELIER_CONFORMANCE_BUNDLE;
 
-/// `bundle`: a folder other than the one the development script serves. `vars`: settings, by name.
-export async function startGateway({ bundle, state, vars } = {}) {
-  const gateway = new Gateway(state ?? fs.mkdtempSync(path.join(os.tmpdir(), "atelier-edge-")), bundle, vars);
+/// `bundle`: a folder other than the one the development script serves. `vars`: settings, by name. `logLevel`: of the log.
+export async function startGateway({ bundle, state, vars, logLevel } = {}) {
+  const gateway = new Gateway(state ?? fs.mkdtempSync(path.join(os.tmpdir(), "atelier-edge-")), bundle, vars, logLevel);
   await gateway.start();
   return gateway;
 }
@@ -42,7 +42,8 @@ export async function freePort() {
 }
 
 class Gateway {
-  constructor(state, bundle, vars = {}) {
+  constructor(state, bundle, vars = {}, logLevel = "warn") {
+    this.logLevel = logLevel;
     this.state = state;
     this.bundle = bundle;
     this.vars = { ...PLENTY, ...vars };
@@ -61,7 +62,7 @@ class Gateway {
     this.serverGroup = undefined;
     this.child = spawn(
       path.join(ROOT, "scripts/dev"),
-      [...bundle, ...vars, "--port", String(this.port), "--state", this.state, "--ready", ready],
+      [...bundle, ...vars, "--log-level", this.logLevel, "--port", String(this.port), "--state", this.state, "--ready", ready],
       { cwd: ROOT, detached: true, stdio: ["ignore", log, log] },
     );
     fs.closeSync(log);

@@ -172,7 +172,7 @@ impl Game {
     fn plant(&mut self) {
         let workspace = WorkspaceId::parse(&self.person().workspace_id).unwrap();
         let id = AssetId::mint(self.memory.now(), &self.memory.random());
-        self.memory.state(|state| state.fault_percent = 0);
+        self.memory.state(|state| (state.fault_percent, state.kill_after) = (0, None));
         put(&self.memory, &media::key(&workspace, &id, "webp"));
     }
 
