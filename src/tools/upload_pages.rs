@@ -104,17 +104,19 @@ pub async fn ticket<P: Platform>(
     ))
 }
 
-/// What became of a page of the caller's own; another's answers as one that does not exist.
+/// Another's page answers as one that does not exist.
+pub fn check_owner<P: Platform>(context: &Context<'_, P>, batch: &Batch) -> Result<(), Refusal> {
+    let caller = context.caller;
+    let is_bound_elsewhere =
+        caller.workspace.as_ref().is_some_and(|workspace| *workspace != batch.workspace_id);
+    if batch.person != caller.person || is_bound_elsewhere { Err(unknown()) } else { Ok(()) }
+}
+
+/// What became of a page of the caller's own.
 pub async fn status<P: Platform>(
     context: &Context<'_, P>,
     batch: Batch,
 ) -> Result<Answer<StatusView>, Fault> {
-    let caller = context.caller;
-    let is_bound_elsewhere =
-        caller.workspace.as_ref().is_some_and(|workspace| *workspace != batch.workspace_id);
-    if batch.person != caller.person || is_bound_elsewhere {
-        return Err(unknown().into());
-    }
     let look = batch::look(context.platform, batch).await?;
     let state = look.word(context.platform.now());
     let files: Vec<_> = shown(&look).map(|view| file(context, view)).collect();

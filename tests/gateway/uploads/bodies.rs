@@ -81,7 +81,7 @@ fn a_checksum_is_held_to() {
         (Some(&wrong), Some(&other), false),
     ] {
         let desk = Desk::new();
-        let ticket = desk.ticket_of(&json!({ "sha256": said }));
+        let ticket = desk.ticket_of(&json!({ "file_name": "a.png", "sha256": said }));
         let mut ask = put(&ticket, &bytes);
         if let Some(header) = header {
             ask = ask.with("content-digest", &format!("sha-512=:AAAA:, {}", digest_header(header)));

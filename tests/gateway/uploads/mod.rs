@@ -80,7 +80,12 @@ impl Desk {
     }
 
     pub fn ticket_of(&self, arguments: &Value) -> Ticket {
-        let made = self.ada.call("request_file_upload_url", arguments)["structuredContent"].clone();
+        let mut arguments = arguments.clone();
+        // Without anything it is a page that is asked for.
+        if arguments.as_object().unwrap().is_empty() {
+            arguments["file_name"] = json!("file");
+        }
+        let made = self.ada.call("request_file_upload_url", &arguments)["structuredContent"].clone();
         let text = |name: &str| made[name].as_str().unwrap().to_owned();
         Ticket { id: text("file_id"), url: text("upload_url") }
     }
