@@ -94,7 +94,7 @@ async fn collect<P: Platform>(
                 // Being read is what gives a run that lost its alarm a new one.
                 let _ = runs::get(platform, &run_id, None).await;
             }
-            let needless = unclaimed(platform, needless, report).await;
+            let needless = unclaimed(platform, workspace, needless, report).await;
             let is_needless = |object: &Listed| needless.contains(&object.key);
             let found = objects.into_iter().filter(is_needless);
             found.map(|object| Orphan { object, has_workspace: true }).collect()
@@ -111,51 +111,77 @@ async fn collect<P: Platform>(
     report.orphans.extend(orphans);
 }
 
+/// What an upload says of its object.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Claim {
+    /// It is over, or never was.
+    None,
+    /// It may still become a file.
+    Open,
+    /// It became one: just now, because it was asked, or long ago, and was deleted.
+    Listed,
+    /// It cannot be asked now.
+    Unknown,
+}
+
 /// The keys of those that no upload means to list any more.
 async fn unclaimed<P: Platform>(
     platform: &P,
+    workspace: &WorkspaceId,
     needless: Vec<Needless>,
     report: &mut Report,
 ) -> BTreeSet<String> {
-    let mut asked: BTreeMap<AssetId, Option<bool>> = BTreeMap::new();
+    let mut asked: BTreeMap<AssetId, Claim> = BTreeMap::new();
     let mut unclaimed = BTreeSet::new();
+    let mut again = Vec::new();
     for Needless { key, is_unheard_of } in needless {
         let id = Name::parse(&key).and_then(|name| AssetId::parse(name.id)).filter(|_| is_unheard_of);
-        let is_claimed = match id {
-            None => Some(false),
-            Some(id) => match asked.get(&id) {
-                Some(known) => *known,
-                None => {
-                    report.questions += 1;
-                    let answer = is_claimed(platform, &id).await.ok();
-                    asked.insert(id, answer);
-                    answer
-                }
-            },
+        let known = id.as_ref().map_or(Some(Claim::None), |id| asked.get(id).copied());
+        let claim = match (known, id) {
+            (None, Some(id)) => {
+                report.questions += 1;
+                let claim = claim(platform, &id).await;
+                asked.insert(id, claim);
+                claim
+            }
+            (known, _) => known.unwrap_or(Claim::Unknown),
         };
-        match is_claimed {
-            Some(false) => _ = unclaimed.insert(key),
-            Some(true) => {}
-            None => report.skipped += 1,
+        match claim {
+            Claim::None => _ = unclaimed.insert(key),
+            Claim::Open => {}
+            Claim::Listed => again.push(Stored { key, stored_at: None }),
+            Claim::Unknown => report.skipped += 1,
+        }
+    }
+    if !again.is_empty() {
+        report.questions += 1;
+        let count = again.len() as u64;
+        let question = Command::Needless { workspace: workspace.clone(), objects: again };
+        match platform.ask::<Workspace>(workspace.as_str(), question).await {
+            Ok(Reply::Needless { objects, .. }) => {
+                unclaimed.extend(objects.into_iter().map(|object| object.key));
+            }
+            _ => report.skipped += count,
         }
     }
     unclaimed
 }
 
-/// Whether an upload of this id may still become a file. Being asked, one that lost its alarm goes on.
-async fn is_claimed<P: Platform>(platform: &P, asset_id: &AssetId) -> Result<bool, Unavailable> {
+/// Being asked, an upload that lost its alarm goes on.
+async fn claim<P: Platform>(platform: &P, asset_id: &AssetId) -> Claim {
     let command = uploads::Command::Get { wait_millis: 0 };
-    Ok(match platform.ask::<Upload>(asset_id.as_str(), command).await? {
-        uploads::Reply::Gone => false,
-        uploads::Reply::View(view) => match view.word {
-            Word::Pending | Word::Receiving => true,
+    match platform.ask::<Upload>(asset_id.as_str(), command).await {
+        Err(_) => Claim::Unknown,
+        Ok(uploads::Reply::Gone) => Claim::None,
+        Ok(uploads::Reply::View(view)) => match view.word {
+            Word::Pending | Word::Receiving => Claim::Open,
             // It can be tried again until then.
-            Word::Failed => platform.now() < view.expires_at,
-            // Stored and not listed: it was deleted.
-            Word::Stored | Word::Expired => false,
+            Word::Failed if platform.now() < view.expires_at => Claim::Open,
+            Word::Failed | Word::Expired => Claim::None,
+            Word::Stored => Claim::Listed,
         },
-        _ => true,
-    })
+        Ok(_) => Claim::Open,
+    }
 }
 
 /// How many were taken.

@@ -5,12 +5,14 @@ mod game;
 mod reconcile;
 
 use crate::media::Library;
-use crate::support::{Client, Fault, Memory};
+use crate::support::storage::Stream;
+use crate::support::{Ask, Client, Fault, Memory};
 use atelier::collector::{self, Deletes, MIN_AGE_HOURS, Report, Wish};
 use atelier::id::WorkspaceId;
 use atelier::media::picture::{self, Format};
 use atelier::platform::{Level, Platform};
 use atelier::runs::Run;
+use atelier::uploads::Upload;
 use atelier::workspace::inventory::Name;
 use atelier::workspace::{Workspace, media};
 use futures::future::join;
@@ -79,13 +81,19 @@ fn four() -> Value {
     json!({ "model_id": "offline-image", "prompt": "a cat", "width": 64, "height": 64, "batch_size": 4 })
 }
 
-/// A run that was cancelled with two of its four outputs stored.
-fn cancelled(memory: &Memory, ada: &Client) {
+/// A run that has stored two of its four outputs.
+fn half_done(memory: &Memory, ada: &Client) -> String {
     let id = ada.start(&four());
     // A file and its still each; the fifth object is long on its way.
     (0..4).for_each(|_| memory.meet("put", Fault::Delay(0)));
     memory.meet("put", Fault::Delay(5_000));
     memory.elapse(1);
+    id
+}
+
+/// A run that was cancelled with two of its four outputs stored.
+fn cancelled(memory: &Memory, ada: &Client) {
+    let id = half_done(memory, ada);
     ada.call("cancel_forge_run", &json!({ "inference_id": id }));
     memory.elapse(60);
 }
@@ -184,18 +192,12 @@ fn a_workspace_that_never_existed_is_for_the_operator() {
 fn a_run_that_lost_its_alarm_keeps_its_outputs_and_is_woken() {
     let memory = Memory::new();
     let ada = Client::new(&memory, "ada", 100.0);
-    let id = ada.start(&four());
-    let mut points = 0;
-    while memory.files().len() < 4 {
-        memory.state(|state| state.kill_after = Some(points));
-        memory.elapse(1);
-        memory.state(|state| state.kill_after = None);
-        points += 1;
-    }
+    let id = half_done(&memory, &ada);
     memory.kill();
     memory.object::<Run>(&id).alarm.set(None);
     memory.elapse(10 * 24 * HOUR);
     let stored = memory.files();
+    assert_eq!(stored.len(), 4);
     assert_eq!(sweep(&memory)["orphans"], 0);
     assert!(stored.iter().all(|key| memory.files().contains(key)));
     memory.elapse(60);
@@ -205,6 +207,37 @@ fn a_run_that_lost_its_alarm_keeps_its_outputs_and_is_woken() {
     let workspace = WorkspaceId::parse(&ada.workspace_id).unwrap();
     let files = memory.files();
     assert!(indexed(&memory, &workspace).iter().all(|key| files.contains(key)));
+}
+
+/// Stored, not listed, and its alarm lost: the sweep asks it, and it goes on.
+#[test]
+fn an_upload_that_lost_its_alarm_becomes_a_file_after_all() {
+    let mut met = 0;
+    for points in 0..80 {
+        let memory = Memory::new();
+        let ada = Client::new(&memory, "ada", 1.0);
+        let ticket =
+            ada.call("request_file_upload_url", &json!({ "file_name": "a.png" }))["structuredContent"]
+                .clone();
+        let put = Ask::put(ticket["upload_url"].as_str().unwrap(), Stream::of(png(points)));
+        memory.state(|state| state.kill_after = Some(points));
+        memory.attempt(memory.send(put));
+        memory.state(|state| state.kill_after = None);
+        memory.kill();
+        let workspace = WorkspaceId::parse(&ada.workspace_id).unwrap();
+        if memory.files().is_empty() || !indexed(&memory, &workspace).is_empty() {
+            continue;
+        }
+        met += 1;
+        memory.object::<Upload>(ticket["file_id"].as_str().unwrap()).alarm.set(None);
+        memory.elapse(OLD);
+        assert_eq!(sweep(&memory)["deleted"], 0, "killed after {points}");
+        memory.elapse(60);
+        let mut listed = indexed(&memory, &workspace);
+        listed.sort();
+        assert!(!listed.is_empty() && listed == memory.files(), "killed after {points}");
+    }
+    assert!(met > 2, "{met}");
 }
 
 #[test]

@@ -70,7 +70,8 @@ impl Game {
             60..75 => self.sweep(),
             75..82 => self.pass(60),
             82..90 => self.pass(3 * 24 * HOUR as u64),
-            90..93 => self.lose_alarm(),
+            90..91 => self.lose_alarm(),
+            91..93 => self.strand(),
             93..96 => self.plant(),
             _ => {
                 let percent = [0, 0, 10, 40][usize::try_from(self.dice.below(4)).unwrap()];
@@ -166,6 +167,27 @@ impl Game {
             "RUN" => self.memory.object::<Run>(&name).alarm.set(None),
             _ => self.memory.object::<Upload>(&name).alarm.set(None),
         }
+    }
+
+    /// A run dies somewhere in its work, and the platform gives its alarm up.
+    fn strand(&mut self) {
+        self.memory.state(|state| (state.fault_percent, state.kill_after) = (0, None));
+        let client = self.people[0].clone();
+        let request =
+            json!({ "model_id": "offline-image", "prompt": "a", "width": 64, "height": 64, "batch_size": 4 });
+        let Some(run) = self.call(&client, "execute_forge", &request) else { return };
+        let Some(id) = run["inference_id"].as_str() else { return };
+        let points = self.dice.below(90);
+        self.memory.state(|state| state.kill_after = Some(points));
+        self.memory.elapse(1);
+        self.memory.state(|state| state.kill_after = None);
+        self.memory.kill();
+        self.memory.object::<Run>(id).alarm.set(None);
+        self.told.push(format!("{id} dies after {points} points and loses its alarm"));
+        self.memory.elapse(OLD);
+        self.sweep();
+        // Whoever reads it sees it end.
+        self.call(&client, "get_forge_run", &json!({ "inference_id": id, "wait_seconds": 45 }));
     }
 
     /// What somebody else's attempt left.

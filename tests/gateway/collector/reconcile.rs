@@ -3,7 +3,7 @@
 use super::{OLD, put};
 use crate::media::Library;
 use crate::support::client::operate;
-use crate::support::{Ask, Fault, Memory};
+use crate::support::{Ask, Client, Fault, Memory};
 use atelier::workspace::media;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -124,6 +124,28 @@ fn no_missing_file_falls_between_two_pages() {
         if every > 1 {
             assert!(keys(&all(memory, &json!({})), "missing") == gone, "every {every}, all workspaces");
         }
+    }
+}
+
+/// The next page's first object is another workspace's, and rows of this one are left.
+#[test]
+fn a_workspace_whose_last_objects_are_gone_is_looked_at_to_its_end() {
+    let library = Library::new();
+    let memory = &library.memory;
+    let mut gone = BTreeSet::new();
+    for number in 0..1_200 {
+        let asset = library.upload("bob", library.asset("a.png", 1));
+        for key in library.keys(&asset).into_iter().filter(|_| number > 0) {
+            memory.lose_file(&key);
+            gone.insert(key);
+        }
+    }
+    memory.elapse(1);
+    let bob = Client::new(memory, "bob", 1.0);
+    assert!(bob.workspace_id.as_str() > library.id.as_str());
+    put(memory, &format!("w/{}/{}.png", bob.workspace_id, library.new_id()));
+    for body in [json!({}), json!({ "workspace_id": library.id })] {
+        assert!(keys(&all(memory, &body), "missing") == gone, "{body}");
     }
 }
 
