@@ -109,7 +109,7 @@ test("the file argument of clients that hold files, and alt text for the library
   assert.equal(list.items[0].asset_id, media.answer.file_id);
   assert.equal(list.items[0].origin, "imported");
   for (const args of [{}, { url: file.download_url, file }]) {
-    assert.match((await tool(gateway, "upload_file", args)).error.message, /either `url` or `file`/);
+    assert.match((await tool(gateway, "upload_file", args)).error.message, /one of `url` and `file`/);
   }
 });
 
