@@ -44,8 +44,9 @@ try {
   const first = shell("sh", ["-c", answer.curl], { cwd: work, signal: abort.signal });
   while ((await missing()) > all / 2) await sleep(500);
   abort.abort();
-  await first;
+  // What the shell has started outlives it, and would finish the work.
   await shell("pkill", ["-f", answer.upload_url]);
+  await first;
   say(`broken off with ${await missing()} parts missing; going on`);
   const { out, error: told } = await shell("sh", ["-c", answer.curl], { cwd: work });
   const done = JSON.parse(out);
