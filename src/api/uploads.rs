@@ -17,6 +17,7 @@ use crate::http::{Payload, Request, Response, percent_decode};
 use crate::id::AssetId;
 use crate::origin;
 use crate::platform::{Level, Platform, Unavailable};
+use crate::tools::assets::LINK_SECONDS;
 use crate::uploads::receive::{self, Incoming, Received};
 use crate::uploads::{self, Command, View, Word, parts, token};
 use crate::workspace::{Asset, media};
@@ -27,8 +28,6 @@ pub use crate::api_path::UPLOADS as PREFIX;
 /// Missing parts told at once; a 5 GiB file has 160.
 const MAX_MISSING: usize = 1000;
 const METHODS: &str = "GET, HEAD, PUT, POST, DELETE, OPTIONS";
-/// How long the link to a stored file works; the tools give new ones.
-const LINK_SECONDS: i64 = 24 * 3600;
 
 /// What of an upload the path names.
 enum Place<'a> {

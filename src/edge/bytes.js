@@ -44,17 +44,23 @@ const DISCARD_BYTES = 32 * 1024 * 1024;
 const DISCARD_MILLIS = 3_000;
 
 export async function discard(stream) {
-  const until = Date.now() + DISCARD_MILLIS;
-  const reader = stream.getReader({ mode: "byob" });
-  let left = DISCARD_BYTES;
-  let buffer = new Uint8Array(64 * 1024);
-  while (left > 0 && Date.now() < until) {
-    const { value, done } = await reader.read(buffer);
-    if (done) return;
-    left -= value.length;
-    buffer = new Uint8Array(value.buffer);
+  let timer;
+  // Beside each read: a sender that has paused must not hold the answer up.
+  const late = new Promise((resolve) => (timer = setTimeout(() => resolve({ done: true }), DISCARD_MILLIS)));
+  try {
+    const reader = stream.getReader({ mode: "byob" });
+    let left = DISCARD_BYTES;
+    let buffer = new Uint8Array(64 * 1024);
+    while (left > 0) {
+      const { value, done } = await Promise.race([reader.read(buffer), late]);
+      if (done) return;
+      left -= value.length;
+      buffer = new Uint8Array(value.buffer);
+    }
+    reader.cancel().catch(() => {});
+  } finally {
+    clearTimeout(timer);
   }
-  reader.cancel().catch(() => {});
 }
 
 const metadata = (type, disposition) => ({ contentType: type, ...(disposition && { contentDisposition: disposition }) });

@@ -45,7 +45,9 @@ export async function openOutbound(method, url, head, millis) {
   try {
     const init = { method, headers: headersOf(head), redirect: "manual", cache: "no-store", signal: abort.signal };
     const response = await fetch(url, init);
-    const { status, headers, body } = response;
+    const { status, headers } = response;
+    // Only a file's body is read; what comes with a redirect or an error gives its connection back, of which there are few.
+    const body = status === 200 ? response.body : await response.body?.cancel().then(() => undefined);
     const lines = KEPT_HEADERS.flatMap((name) => (headers.has(name) ? [`${name}: ${headers.get(name)}\n`] : []));
     const length = headers.get("content-length");
     // The length of what was compressed says nothing about what comes out.

@@ -10,6 +10,7 @@
 //!
 //! Not for: how the page looks (`html::upload`), or what may come (`uploads`).
 
+use crate::api::rest;
 use crate::api_path::{UPLOAD_PAGE, UPLOADS};
 use crate::error::{Code, Refusal};
 use crate::html::upload::{self as view, Closed, Kind};
@@ -89,24 +90,16 @@ pub async fn serve<P: Platform>(
         _ => return None,
     };
     let response = match outcome {
-        Ok(Ok(body)) => Response::json(200, body),
-        Ok(Err(refusal)) => told(refusal.code.http_status(), &refusal, request_id),
+        Ok(Ok(body)) => Response::json(200, body).with("cache-control", "no-store"),
+        Ok(Err(refusal)) => rest::refuse(&refusal, request_id),
         Err(reason) => {
             asked.note(&reason);
             let refusal = Refusal::new(Code::Internal, "The gateway could not reach its own storage.");
-            told(503, &refusal.retry_after(2), request_id)
+            rest::with_status(503, &refusal.retry_after(2), request_id)
         }
     };
     let response = response.with("referrer-policy", "no-referrer").with("x-content-type-options", "nosniff");
-    Some(response.with("cache-control", "no-store"))
-}
-
-fn told<S>(status: u16, refusal: &Refusal, request_id: &str) -> Response<S> {
-    let response = Response::json(status, refusal.envelope(request_id).to_string());
-    match refusal.retry_after_seconds {
-        Some(seconds) => response.with("retry-after", seconds.to_string()),
-        None => response,
-    }
+    Some(response)
 }
 
 struct Asked<'a, P: Platform> {

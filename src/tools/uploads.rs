@@ -172,7 +172,7 @@ pub async fn open<P: Platform>(
     Ok(uploads::view(context.platform, &id, Command::Open(Box::new(intent))).await??)
 }
 
-/// An upload of the caller's own, by its id or the token in its URL.
+/// An upload of the caller's own.
 pub async fn find<P: Platform>(
     context: &Context<'_, P>,
     id: &AssetId,

@@ -24,8 +24,6 @@ use serde::{Deserialize, Serialize};
 pub const MAX_FILES: usize = 20;
 /// The longest that files may go on being added.
 pub const MAX_SECONDS: i64 = 2 * 3600;
-/// After each file the page stays open for so long.
-const STAY_OPEN_SECONDS: i64 = 15 * 60;
 /// Noted longer ago than this and still not opened, a file never will be.
 const OPENING_SECONDS: i64 = 60;
 /// Of the browser's key of a file: its name, size and date.
@@ -125,7 +123,7 @@ impl Batch {
             alt: self.alt.clone(),
             max_bytes: self.max_bytes,
             created_at: now,
-            expires_at: now.plus_seconds(STAY_OPEN_SECONDS),
+            expires_at: now.plus_seconds(limits::STAY_OPEN_SECONDS),
         }
     }
 }

@@ -11,8 +11,6 @@ use serde_json::json;
 
 /// Chunks of one upload: [`limits::MAX_POST_BYTES`] in pieces of 2 KiB, so that nobody sends single bytes.
 const MAX_CHUNKS: u32 = 5_120;
-/// After each chunk the upload stays open for so long.
-const STAY_OPEN_SECONDS: i64 = 15 * 60;
 /// Missing chunks that an error names.
 const NAMED: usize = 20;
 
@@ -45,7 +43,7 @@ pub async fn add<P: Platform, S: Storage>(
             return Ok(Some(refusal.into()));
         }
         let latest = record.intent.created_at.plus_seconds(limits::MAX_CHUNKED_SECONDS);
-        record.expires_at = record.expires_at.max(now.plus_seconds(STAY_OPEN_SECONDS).min(latest));
+        record.expires_at = record.expires_at.max(now.plus_seconds(limits::STAY_OPEN_SECONDS).min(latest));
         store::save(sql, &record)?;
         Ok(None)
     })?;

@@ -7,7 +7,6 @@ use crate::media::probe::Probe;
 use crate::media::size_in_words;
 use crate::media::sniff::MediaType;
 use crate::media::sniff::name_of_stranger;
-use crate::models::Modality;
 use crate::oauth::bearer::Credential;
 use crate::outbound::Reach;
 use crate::time::Timestamp;
@@ -95,10 +94,6 @@ impl Intent {
             return Err(limits::too_large(&format!("A file of type {}", media.mime()), length, most));
         }
         Ok(media)
-    }
-
-    pub fn kind(&self) -> Option<Modality> {
-        self.declared.and_then(|media| Modality::parse(media.modality()))
     }
 
     pub fn part_bytes(&self) -> Option<u64> {

@@ -29,6 +29,10 @@ pub const MAX_WHOLE_BYTES: u64 = 3_000_000;
 /// How long a chunked upload stays open after its last chunk: 15 minutes, as every upload, but a slow model that sends
 /// 200 chunks may need longer for all.
 pub const MAX_CHUNKED_SECONDS: i64 = 2 * 3600;
+/// The same for parts: 5 GiB at 0.5 Mbit/s.
+pub const MAX_PARTS_SECONDS: i64 = 24 * 3600;
+/// What keeps an upload in pieces, or a page, open after each of them.
+pub const STAY_OPEN_SECONDS: i64 = 15 * 60;
 /// From the first byte of one body to its last: 100 MB at 0.5 Mbit/s.
 pub const RECEIVE_MILLIS: u32 = 30 * 60 * 1000;
 /// What another server may need for its file; an alarm runs for 15 minutes at most.

@@ -12,10 +12,6 @@ use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 use serde_json::json;
 
-/// The longest that parts may go on coming.
-const MAX_PARTS_SECONDS: i64 = 24 * 3600;
-/// After each part the upload stays open for so long.
-const STAY_OPEN_SECONDS: i64 = 15 * 60;
 /// Missing parts that an error names.
 const NAMED: usize = 20;
 /// The attempt that puts the parts together.
@@ -141,8 +137,8 @@ async fn claim_once<P: Platform, S: Storage>(
 /// A part is on its way: the upload does not expire for a while.
 pub fn stay_open<S: Storage>(storage: &S, now: Timestamp) -> Result<(), SqlError> {
     change(storage, |record| {
-        let latest = record.intent.created_at.plus_seconds(MAX_PARTS_SECONDS);
-        let open_until = now.plus_seconds(STAY_OPEN_SECONDS).min(latest);
+        let latest = record.intent.created_at.plus_seconds(limits::MAX_PARTS_SECONDS);
+        let open_until = now.plus_seconds(limits::STAY_OPEN_SECONDS).min(latest);
         record.expires_at = record.expires_at.max(open_until);
     })?;
     Ok(())

@@ -59,14 +59,13 @@ pub async fn receive<P: Platform>(
         Err(PutFault::Exists) => None,
         Err(fault) => return give_up(platform, asset_id, attempt, fault).await,
     };
-    let arrived = Command::Arrived { media: media.as_ref().and_then(|media| media.as_ref().ok().copied()) };
     if let Some(Err(refusal)) = media {
         let release = Command::Release { attempt, error: Some(refusal.clone()) };
         platform.ask::<Upload>(asset_id.as_str(), release).await?;
         return Ok(Err(refusal));
     }
     let stored = media.and_then(Result::ok);
-    let view = match super::view(platform, asset_id, arrived).await? {
+    let view = match super::view(platform, asset_id, Command::Arrived { media: stored }).await? {
         Ok(view) => view,
         Err(refusal) => return Ok(Err(refusal)),
     };
@@ -98,7 +97,10 @@ async fn store<P: Platform>(
     };
     let mut object = finish::object(intent, media, Some(length), limits::RECEIVE_MILLIS);
     match (&object.sha256, sha256) {
-        (Some(asked), Some(sent)) if *asked != sent => return Err(PutFault::ChecksumMismatch),
+        (Some(asked), Some(sent)) if *asked != sent => {
+            platform.discard(stream).await;
+            return Err(PutFault::ChecksumMismatch);
+        }
         (None, sent) => object.sha256 = sent,
         _ => {}
     }

@@ -3,7 +3,6 @@
 use super::intent::Intent;
 use super::limits;
 use crate::error::Refusal;
-use crate::id::{PersonId, WorkspaceId};
 use crate::time::Timestamp;
 use crate::workspace::Asset;
 use serde::{Deserialize, Serialize};
@@ -136,11 +135,6 @@ impl View {
             expires_at: record.expires_at,
             pieces,
         }
-    }
-
-    /// Whether this person may know of it, in this workspace.
-    pub fn belongs_to(&self, person: &PersonId, workspace: &WorkspaceId) -> bool {
-        self.intent.person == *person && self.intent.workspace_id == *workspace
     }
 
     /// Numbers of the parts that have not come, at most so many.

@@ -104,7 +104,7 @@ pub enum Reply {
     },
     /// Another attempt is under way.
     Busy,
-    /// The part is there already, or needs no sending any more.
+    /// The upload is over, or never was.
     Gone,
     Refused(Box<Refusal>),
 }

@@ -220,6 +220,15 @@ test("cut at 1 %, 50 % and 99 %: nothing is left, and the URL still works", asyn
   assert.equal((await status(id)).state, "stored");
 });
 
+test("who is refused and has stopped sending still hears why", async () => {
+  const { url } = await ticket({ file_name: "paused.png", size_bytes: 50_000 });
+  const begun = Date.now();
+  const { status: code, text } = await rawPut(url, { length: 60_000, pieces: [png(1_000)] });
+  assert.equal(code, 400, text);
+  assert.match(text, /asked for 50000 bytes and the body has 60000/);
+  assert.ok(Date.now() - begun < 10_000);
+});
+
 test("a body that drips holds up nobody else", async () => {
   const slow = await ticket({ file_name: "slow.png" });
   const bytes = png(1_000_000, 12);
