@@ -1,8 +1,15 @@
 //! What the operator sets: variables and secrets of the deployment, parsed once.
 //! Not for: what a member or a workspace may set.
 
+mod providers;
+mod settings;
+
+pub use providers::ProviderAccess;
+pub use settings::SETTINGS;
+
 use crate::crypto::Signer;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -73,6 +80,14 @@ pub struct Config {
     pub upload_url_seconds: u32,
     /// OAuth clients that the operator registered by hand.
     pub clients: Vec<ConfiguredClient>,
+    /// Inference providers that can be asked, by name.
+    providers: BTreeMap<&'static str, ProviderAccess>,
+    /// What a dollar of the provider's list price costs here.
+    pub units_per_dollar: f64,
+    /// Whether a workspace may bring provider keys of its own.
+    pub workspace_provider_keys: bool,
+    /// Changes and additions to the catalogue, as JSON.
+    pub models: Option<String>,
 }
 
 /// Keys to the media bucket by R2's S3 API.
@@ -139,101 +154,6 @@ impl Range {
     }
 }
 
-/// One row a setting: name, secret or not, and what it does. The README's table is made from this.
-pub const SETTINGS: &[(&str, bool, &str)] = &[
-    (
-        "GATEWAY_SECRET",
-        true,
-        "Required. 32 or more random characters; signs sessions, tokens and asset URLs. Changing it signs everybody out, unless GATEWAY_SECRET_PREVIOUS holds the former one.",
-    ),
-    (
-        "GATEWAY_SECRET_PREVIOUS",
-        true,
-        "Optional. The former GATEWAY_SECRET while you rotate it: what it signed stays valid, new things are signed with the new one. Remove it after 90 days; personal access tokens made before the change end with it.",
-    ),
-    (
-        "OPERATOR_KEY",
-        true,
-        "Optional. 32 or more random characters; lets the operator create workspaces and tokens over REST. Unset: that API does not exist.",
-    ),
-    (
-        "PUBLIC_URL",
-        false,
-        "Optional. The public origin, such as `https://media.example.com`, when it differs from the one requests name.",
-    ),
-    (
-        "ALLOWED_ORIGINS",
-        false,
-        "Optional. Web origins, separated by commas, whose pages may call `/mcp` from a browser; `*` for any. The gateway's own origin, and on loopback any loopback origin, always may.",
-    ),
-    (
-        "OWNER",
-        false,
-        "For sign-in. The address of whoever owns the first workspace; several separated by commas.",
-    ),
-    (
-        "SIGN_IN_ALLOW",
-        false,
-        "For sign-in. Who else may sign in and joins the first workspace: addresses and domains, separated by commas, such as `example.com, ada@example.org`. Anybody else needs an invitation.",
-    ),
-    (
-        "OIDC_ISSUER",
-        false,
-        "For sign-in by OpenID Connect. The provider's issuer, such as `https://accounts.google.com`; its redirect URI is `/sign-in/oidc/callback` here.",
-    ),
-    ("OIDC_CLIENT_ID", false, "For sign-in by OpenID Connect. What the provider calls this gateway."),
-    ("OIDC_CLIENT_SECRET", true, "For sign-in by OpenID Connect."),
-    (
-        "OIDC_TRUST_EMAIL",
-        false,
-        "Optional. `yes` for a provider that vouches for every address but sends no `email_verified` (Microsoft Entra).",
-    ),
-    (
-        "GITHUB_CLIENT_ID",
-        false,
-        "For sign-in with GitHub. An OAuth app whose callback URL is `/sign-in/github/callback` here.",
-    ),
-    ("GITHUB_CLIENT_SECRET", true, "For sign-in with GitHub."),
-    (
-        "OAUTH_CLIENTS",
-        true,
-        "Optional. OAuth clients registered by hand, for those that can do no other: `[{\"client_id\":\"…\",\"client_name\":\"…\",\"redirect_uris\":[\"…\"],\"client_secret\":\"…\"}]`.",
-    ),
-    (
-        "TRUSTED_PROXIES",
-        false,
-        "Optional. Addresses or CIDR ranges, separated by commas, of proxies whose `X-Forwarded-Host` is believed.",
-    ),
-    (
-        "RATE_LIMIT_PERSONAL",
-        false,
-        "Optional. Requests one personal access token may make in a minute; 120 if unset, `0` for any number.",
-    ),
-    (
-        "RATE_LIMIT_OAUTH",
-        false,
-        "Optional. Requests one connected app may make in a minute; 60 if unset, `0` for any number.",
-    ),
-    (
-        "STORAGE_QUOTA_GIGABYTES",
-        false,
-        "Optional. Gigabytes that the files of one workspace may take up, such as `250` or `0.5`; 100 if unset, `0` for any amount. An upload beyond it is refused; what is generated is always kept and counts.",
-    ),
-    (
-        "UPLOAD_URL_SECONDS",
-        false,
-        "Optional. Seconds for which a presigned upload URL works; 900 if unset, 86400 at most.",
-    ),
-    (
-        "R2_S3_ENDPOINT",
-        false,
-        "Optional, with the next three. The S3 address of R2, `https://ACCOUNT.r2.cloudflarestorage.com`: files above 100 MB then go to it in one piece instead of in parts.",
-    ),
-    ("R2_S3_BUCKET", false, "For S3 uploads. The bucket that is bound as MEDIA: `atelier-media`."),
-    ("R2_ACCESS_KEY_ID", true, "For S3 uploads. Of an R2 API token that may write objects of this bucket."),
-    ("R2_SECRET_ACCESS_KEY", true, "For S3 uploads."),
-];
-
 impl Config {
     /// Err: a sentence for the operator, naming the setting.
     pub fn parse(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
@@ -285,7 +205,16 @@ impl Config {
             s3: s3(&given)?,
             upload_url_seconds: seconds(&given, "UPLOAD_URL_SECONDS", UPLOAD_URL_SECONDS)?,
             clients,
+            providers: providers::read(&given)?,
+            units_per_dollar: providers::units_per_dollar(&given)?,
+            workspace_provider_keys: given("WORKSPACE_PROVIDER_KEYS").is_some_and(|word| is_yes(&word)),
+            models: given("MODELS"),
         })
+    }
+
+    /// How the operator reaches a provider; None: it is not configured.
+    pub fn provider(&self, name: &str) -> Option<&ProviderAccess> {
+        self.providers.get(name)
     }
 
     /// Signs with the current secret and verifies with the previous one too; `label` names the purpose.
@@ -312,11 +241,14 @@ fn registered(given: &Given, name: &str) -> Result<Option<Registered>, String> {
     }
 }
 
+fn is_yes(word: &str) -> bool {
+    matches!(word, "yes" | "true" | "1")
+}
+
 fn oidc(given: &Given) -> Result<Option<Oidc>, String> {
     match (given("OIDC_ISSUER"), registered(given, "OIDC")?) {
         (Some(issuer), Some(client)) => {
-            let trusts_email =
-                given("OIDC_TRUST_EMAIL").is_some_and(|word| matches!(word.as_str(), "yes" | "true" | "1"));
+            let trusts_email = given("OIDC_TRUST_EMAIL").is_some_and(|word| is_yes(&word));
             Ok(Some(Oidc { issuer, client, trusts_email }))
         }
         (None, None) => Ok(None),
@@ -385,90 +317,4 @@ fn is_origin(url: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(pairs: &[(&str, &str)]) -> Result<Config, String> {
-        Config::parse(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
-    }
-
-    #[test]
-    fn says_what_to_set() {
-        const GOOD: &str = "0123456789abcdef0123456789abcdef";
-        assert!(parse(&[]).unwrap_err().contains("wrangler secret put GATEWAY_SECRET"));
-        assert!(parse(&[("GATEWAY_SECRET", "short")]).unwrap_err().contains("shorter than 32"));
-        assert!(
-            parse(&[("GATEWAY_SECRET", GOOD), ("OPERATOR_KEY", "x")]).unwrap_err().contains("OPERATOR_KEY")
-        );
-        let bad_url = [("GATEWAY_SECRET", GOOD), ("PUBLIC_URL", "https://a.example/mcp")];
-        assert!(parse(&bad_url).unwrap_err().contains("PUBLIC_URL"));
-        let config = parse(&[
-            ("GATEWAY_SECRET", GOOD),
-            ("PUBLIC_URL", "https://a.example/"),
-            ("ALLOWED_ORIGINS", "https://b, https://c"),
-        ])
-        .unwrap();
-        assert_eq!(config.public_url.as_deref(), Some("https://a.example"));
-        assert_eq!(config.allowed_origins, ["https://b", "https://c"]);
-        assert!(!format!("{config:?}").contains(GOOD));
-    }
-
-    #[test]
-    fn limits_are_whole_numbers_a_minute() {
-        const SECRET: (&str, &str) = ("GATEWAY_SECRET", "0123456789abcdef0123456789abcdef");
-        let limits = |pairs: &[(&str, &str)]| {
-            parse(&[&[SECRET], pairs].concat())
-                .map(|config| (config.rate_limit_personal, config.rate_limit_oauth))
-        };
-        assert_eq!(limits(&[]), Ok((120, 60)));
-        assert_eq!(limits(&[("RATE_LIMIT_PERSONAL", " "), ("RATE_LIMIT_OAUTH", "")]), Ok((120, 60)));
-        assert_eq!(limits(&[("RATE_LIMIT_PERSONAL", "0"), ("RATE_LIMIT_OAUTH", "7")]), Ok((0, 7)));
-        for name in ["RATE_LIMIT_PERSONAL", "RATE_LIMIT_OAUTH"] {
-            for text in ["-1", "1.5", "many", "60/min", "4294967296"] {
-                let told = limits(&[(name, text)]).unwrap_err();
-                assert!(told.contains(name) && told.contains(&format!("`{text}`")), "{told}");
-            }
-        }
-    }
-
-    #[test]
-    fn the_former_secret_verifies_while_it_is_set() {
-        const OLD: &str = "0123456789abcdef0123456789abcdef";
-        const NEW: &str = "fedcba9876543210fedcba9876543210";
-        let (old, new) =
-            (parse(&[("GATEWAY_SECRET", OLD)]).unwrap(), parse(&[("GATEWAY_SECRET", NEW)]).unwrap());
-        let both = parse(&[("GATEWAY_SECRET", NEW), ("GATEWAY_SECRET_PREVIOUS", OLD)]).unwrap();
-        let sealed = old.signer("session").seal("a");
-        assert_eq!(both.signer("session").open(&sealed).as_deref(), Some("a"));
-        assert_eq!(new.signer("session").open(&sealed), None);
-        assert_eq!(both.signer("session").seal("a"), new.signer("session").seal("a"));
-
-        let same = parse(&[("GATEWAY_SECRET", NEW), ("GATEWAY_SECRET_PREVIOUS", NEW)]).unwrap();
-        assert_eq!(same.gateway_secret_previous, None);
-        let short = parse(&[("GATEWAY_SECRET", NEW), ("GATEWAY_SECRET_PREVIOUS", "short")]);
-        assert!(short.unwrap_err().contains("GATEWAY_SECRET_PREVIOUS is shorter"));
-    }
-
-    #[test]
-    fn says_which_half_of_a_pair_is_missing() {
-        const SECRET: (&str, &str) = ("GATEWAY_SECRET", "0123456789abcdef0123456789abcdef");
-        let told = |pairs: &[(&str, &str)]| parse(&[&[SECRET], pairs].concat()).unwrap_err();
-        assert!(told(&[("GITHUB_CLIENT_ID", "x")]).contains("secret put GITHUB_CLIENT_SECRET"));
-        assert!(told(&[("GITHUB_CLIENT_SECRET", "x")]).contains("GITHUB_CLIENT_ID is not"));
-        assert!(told(&[("OIDC_ISSUER", "https://a")]).contains("OIDC_CLIENT_ID"));
-        assert!(told(&[("OIDC_CLIENT_ID", "a"), ("OIDC_CLIENT_SECRET", "b")]).contains("OIDC_ISSUER is not"));
-        assert!(told(&[("TRUSTED_PROXIES", "10.0.0.0/33")]).contains("10.0.0.0/33"));
-        assert!(told(&[("OAUTH_CLIENTS", "{}")]).contains("OAUTH_CLIENTS"));
-    }
-
-    #[test]
-    fn a_range_holds_its_own_and_no_other_family() {
-        let holds =
-            |range: &str, address: &str| Range::parse(range).unwrap().contains(address.parse().unwrap());
-        assert!(holds("10.0.0.0/8", "10.255.0.1") && !holds("10.0.0.0/8", "11.0.0.0"));
-        assert!(holds("192.0.2.7", "192.0.2.7") && !holds("192.0.2.7", "192.0.2.6"));
-        assert!(holds("2001:db8::/32", "2001:db8:1::1") && !holds("2001:db8::/32", "2001:db9::"));
-        assert!(holds("0.0.0.0/0", "1.2.3.4") && !holds("0.0.0.0/0", "::1"));
-        assert!(holds("::/0", "::1") && !holds("::ffff:10.0.0.0/104", "10.0.0.1"));
-    }
-}
+mod tests;

@@ -107,6 +107,8 @@ pub mod workspace;
 
 pub mod providers;
 
+pub mod upstream;
+
 pub mod uploads;
 
 pub mod workflows;

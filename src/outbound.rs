@@ -21,11 +21,34 @@ pub struct Outbound {
     pub url: String,
     /// Names in lower case.
     pub headers: Vec<(&'static str, String)>,
-    pub body: Option<String>,
+    pub body: Option<Payload>,
     /// More than this of the answer's body is not read.
     pub max_bytes: usize,
     /// From the first byte sent to the last byte read.
     pub millis: u32,
+}
+
+/// What a request carries.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Payload {
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+impl Payload {
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Payload::Text(text) => text.as_bytes(),
+            Payload::Bytes(bytes) => bytes,
+        }
+    }
+
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Payload::Text(text) => Some(text),
+            Payload::Bytes(_) => None,
+        }
+    }
 }
 
 impl Outbound {
@@ -34,10 +57,10 @@ impl Outbound {
     }
 
     pub fn post(url: impl Into<String>, body: impl Into<String>) -> Self {
-        Self::new("POST", url.into(), Some(body.into()))
+        Self::new("POST", url.into(), Some(Payload::Text(body.into())))
     }
 
-    fn new(method: &'static str, url: String, body: Option<String>) -> Self {
+    pub fn new(method: &'static str, url: String, body: Option<Payload>) -> Self {
         let (max_bytes, millis) = (DEFAULT_MAX_BYTES, DEFAULT_MILLIS);
         Self { method, url, headers: Vec::new(), body, max_bytes, millis }
     }

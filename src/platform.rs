@@ -98,7 +98,10 @@ pub struct Opened<S> {
     pub headers: Headers,
     /// Of the body as it will be read; None: not known before.
     pub length: Option<u64>,
+    /// Of a successful answer (200 to 299); what comes with any other is in `text`.
     pub body: Option<S>,
+    /// The beginning of what came with a refusal, at most as much as the request allows.
+    pub text: String,
 }
 
 impl<S> Opened<S> {
@@ -247,8 +250,19 @@ pub trait Platform: Clone + 'static {
     /// Asks another server. The caller has checked the URL with `outbound::check`. A redirect is not followed: it
     /// comes back as it is. Reads at most `max_bytes` of the body, and ends after `millis`, headers and body.
     async fn fetch(&self, request: Outbound) -> Result<Inbound, FetchFault>;
-    /// Like `fetch`, with the body left to be streamed; `millis` bounds the headers alone.
+    /// Like `fetch`, with the body of a successful answer left to be streamed; `millis` bounds the headers and the text
+    /// of a refusal.
     async fn open_url(&self, request: Outbound) -> Result<Opened<Self::Stream>, FetchFault>;
+    /// Asks the platform's own inference (Workers AI): `request.url` is `ai:MODEL`, its body JSON, or a form where its
+    /// content type says so. Answers as a server would.
+    async fn infer(&self, request: Outbound) -> Result<Opened<Self::Stream>, FetchFault>;
+    /// The same stream with each piece put through `change`, which sees an empty one at the end and may keep what it
+    /// likes in between. What comes out is of unknown length.
+    fn map_stream(
+        &self,
+        stream: Self::Stream,
+        change: impl FnMut(&[u8]) -> Vec<u8> + 'static,
+    ) -> Self::Stream;
     /// Whether `key` has asked less than the budget allows in this window. Counted roughly, by each place the
     /// gateway runs in: for stopping abuse, never for what must be exact. True when it cannot be told.
     async fn within_budget(&self, budget: Budget, key: &str) -> bool;

@@ -206,6 +206,7 @@ const guarded = (Inner) =>
 export const AccountObject = guarded(wasm.AccountObject);
 export const WorkspaceObject = guarded(wasm.WorkspaceObject);
 export const RunObject = guarded(wasm.RunObject);
+export const GateObject = guarded(wasm.GateObject);
 export const SessionObject = guarded(wasm.SessionObject);
 export const ClientsObject = guarded(wasm.ClientsObject);
 export const UploadObject = guarded(wasm.UploadObject);

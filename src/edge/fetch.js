@@ -30,29 +30,42 @@ async function exchange(url, init, maxBytes) {
   const response = await fetch(url, init);
   if (Number(response.headers.get("content-length")) > maxBytes) throw TOO_LARGE;
   const body = await readBody(response, maxBytes);
-  let head = "";
-  for (const [name, value] of response.headers) head += `${name}: ${value}\n`;
-  return { status: response.status, head, body };
+  return { status: response.status, head: linesOf(response.headers), body };
 }
 
-// What the gateway reads of an answer whose body goes on to object storage.
-const KEPT_HEADERS = ["content-disposition", "content-type", "location"];
+const linesOf = (headers) => [...headers].map(([name, value]) => `${name}: ${value}\n`).join("");
 
-// Like fetchOutbound, with the body left as a stream. The time is for the headers; whoever reads the body bounds that.
-export async function openOutbound(method, url, head, millis) {
+// Only as much of a refusal as is wanted; the rest gives its connection back.
+async function beginningOf(response, maxBytes) {
+  const reader = response.body?.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  let left = maxBytes;
+  while (reader && left > 0) {
+    const { value, done } = await reader.read();
+    if (done) return text + decoder.decode();
+    text += decoder.decode(value.subarray(0, left), { stream: true });
+    left -= value.length;
+  }
+  await reader?.cancel();
+  return text;
+}
+
+// Like fetchOutbound, with the body of a successful answer left as a stream. The time is for the headers and the text of a
+// refusal; whoever reads the body bounds that.
+export async function openOutbound(method, url, head, body, maxBytes, millis) {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), millis);
   try {
-    const init = { method, headers: headersOf(head), redirect: "manual", cache: "no-store", signal: abort.signal };
+    const init = { method, headers: headersOf(head), body, redirect: "manual", cache: "no-store", signal: abort.signal };
     const response = await fetch(url, init);
     const { status, headers } = response;
-    // Only a file's body is read; what comes with a redirect or an error gives its connection back, of which there are few.
-    const body = status === 200 ? response.body : await response.body?.cancel().then(() => undefined);
-    const lines = KEPT_HEADERS.flatMap((name) => (headers.has(name) ? [`${name}: ${headers.get(name)}\n`] : []));
+    if (!response.ok) return { status, head: linesOf(headers), length: -1, text: await beginningOf(response, maxBytes) };
     const length = headers.get("content-length");
     // The length of what was compressed says nothing about what comes out.
     const isPlain = length !== null && /^\d+$/.test(length) && !headers.has("content-encoding");
-    return { status, head: lines.join(""), length: isPlain ? Number(length) : -1, body: body ?? undefined };
+    const known = isPlain ? Number(length) : -1;
+    return { status, head: linesOf(headers), length: known, body: response.body ?? undefined, text: "" };
   } catch (fault) {
     return { fault: abort.signal.aborted ? TIMED_OUT : String(fault) };
   } finally {

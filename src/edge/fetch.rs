@@ -1,7 +1,7 @@
 //! Requests to other servers: fetch.js makes them, in one crossing each way.
 
 use crate::http::Headers;
-use crate::outbound::{FetchFault, Inbound, Outbound};
+use crate::outbound::{FetchFault, Inbound, Outbound, Payload};
 use crate::platform::Opened;
 use wasm_bindgen::prelude::*;
 use web_sys::ReadableStream;
@@ -16,14 +16,21 @@ extern "C" {
         method: &str,
         url: &str,
         head: &str,
-        body: Option<&str>,
+        body: &JsValue,
         max_bytes: usize,
         millis: u32,
     ) -> Result<JsValue, JsValue>;
 
     /// Never throws. The length is -1 where it is not known.
     #[wasm_bindgen(js_name = openOutbound, catch)]
-    async fn open_outbound(method: &str, url: &str, head: &str, millis: u32) -> Result<JsValue, JsValue>;
+    async fn open_outbound(
+        method: &str,
+        url: &str,
+        head: &str,
+        body: &JsValue,
+        max_bytes: usize,
+        millis: u32,
+    ) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(method, getter)]
     fn length(this: &Outcome) -> f64;
@@ -36,11 +43,22 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     fn head(this: &Outcome) -> String;
     #[wasm_bindgen(method, getter)]
+    fn text(this: &Outcome) -> String;
+    #[wasm_bindgen(method, getter)]
     fn body(this: &Outcome) -> Vec<u8>;
 }
 
 fn lines(headers: &[(&'static str, String)]) -> String {
     headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect()
+}
+
+/// Copied: the request may outlive what it was made of.
+fn payload(body: Option<Payload>) -> JsValue {
+    match body {
+        None => JsValue::UNDEFINED,
+        Some(Payload::Text(text)) => text.into(),
+        Some(Payload::Bytes(bytes)) => js_sys::Uint8Array::from(bytes.as_slice()).into(),
+    }
 }
 
 fn fault_of(reason: &str) -> FetchFault {
@@ -52,8 +70,8 @@ fn fault_of(reason: &str) -> FetchFault {
 }
 
 pub async fn open(request: Outbound) -> Result<Opened<ReadableStream>, FetchFault> {
-    let Outbound { method, url, headers, millis, .. } = request;
-    let outcome: Outcome = open_outbound(method, &url, &lines(&headers), millis)
+    let Outbound { method, url, headers, body, max_bytes, millis } = request;
+    let outcome: Outcome = open_outbound(method, &url, &lines(&headers), &payload(body), max_bytes, millis)
         .await
         .map_err(|fault| FetchFault::Unreachable(format!("{fault:?}")))?
         .unchecked_into();
@@ -65,6 +83,7 @@ pub async fn open(request: Outbound) -> Result<Opened<ReadableStream>, FetchFaul
             // Exact up to 2^53.
             length: (outcome.length() >= 0.0).then(|| outcome.length() as u64),
             body: outcome.stream(),
+            text: outcome.text(),
         }),
     }
 }
@@ -72,7 +91,7 @@ pub async fn open(request: Outbound) -> Result<Opened<ReadableStream>, FetchFaul
 pub async fn fetch(request: Outbound) -> Result<Inbound, FetchFault> {
     let Outbound { method, url, headers, body, max_bytes, millis } = request;
     let head = lines(&headers);
-    let outcome: Outcome = fetch_outbound(method, &url, &head, body.as_deref(), max_bytes, millis)
+    let outcome: Outcome = fetch_outbound(method, &url, &head, &payload(body), max_bytes, millis)
         .await
         .map_err(|fault| FetchFault::Unreachable(format!("{fault:?}")))?
         .unchecked_into();

@@ -11,6 +11,7 @@ use crate::session::Session;
 use crate::sql::SqlError;
 use crate::time::Timestamp;
 use crate::uploads::Upload;
+use crate::upstream::gate::Gate;
 use crate::workspace::Workspace;
 use std::time::Duration;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -151,4 +152,5 @@ objects! {
     SessionObject: Session,
     ClientsObject: Clients,
     UploadObject: Upload,
+    GateObject: Gate,
 }

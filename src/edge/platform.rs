@@ -283,6 +283,18 @@ impl Platform for Workers {
         fetch::open(request).await
     }
 
+    async fn infer(&self, _request: Outbound) -> Result<Opened<ReadableStream>, FetchFault> {
+        Err(FetchFault::Unreachable("there is no binding AI".into()))
+    }
+
+    fn map_stream(
+        &self,
+        stream: ReadableStream,
+        _change: impl FnMut(&[u8]) -> Vec<u8> + 'static,
+    ) -> ReadableStream {
+        stream
+    }
+
     async fn within_budget(&self, budget: Budget, key: &str) -> bool {
         budget::is_within(&self.env, budget, key).await
     }

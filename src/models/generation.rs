@@ -168,6 +168,23 @@ impl ForgeRequest {
 }
 
 impl Generation {
+    /// One output with the model's default parameters, for showing a price.
+    pub fn typical(model: &Model) -> Self {
+        let options =
+            model.parameters.iter().map(|parameter| (parameter.name.to_owned(), parameter.default_value()));
+        Self {
+            model_id: model.id.to_owned(),
+            prompt: String::new(),
+            negative_prompt: String::new(),
+            batch_size: 1,
+            seed: 0,
+            options: options.collect(),
+            guidance: Vec::new(),
+            mask: None,
+            post: Post::default(),
+        }
+    }
+
     pub fn option_number(&self, name: &str) -> Option<f64> {
         self.options.get(name)?.as_f64()
     }

@@ -1,14 +1,16 @@
 //! What a model is: its modality, capabilities, parameters and price, and what a normalised request to one
 //! looks like. Not for: which models exist (each provider lists its own) or how one is run (`providers`).
 
+pub mod codec;
 pub mod file_id;
 pub mod generation;
 pub mod parameter;
 pub mod price;
 
+pub use codec::Codec;
 pub use generation::{Generation, GuidanceKind};
 pub use parameter::Parameter;
-pub use price::Price;
+pub use price::{Exchange, Price};
 
 use serde::{Deserialize, Serialize};
 
@@ -79,7 +81,15 @@ pub struct Model {
     /// Post-processing it can apply to its own outputs.
     pub post: &'static [Capability],
     pub max_batch: u32,
+    /// Outputs that one call to the provider makes at most: a larger batch is several calls.
+    pub per_call: u32,
     pub price: Price,
+    /// The provider's own name for it: fal's endpoint id, Replicate's `owner/name`, OpenAI's model.
+    pub endpoint: &'static str,
+    pub codec: Codec,
+    /// The same model, or one that answers the same request as well, at other providers: asked in this order when this one
+    /// is out of service.
+    pub alternates: &'static [&'static str],
     /// Makes stand-ins, not what a model would: said in every answer.
     pub placeholder: bool,
 }

@@ -13,10 +13,28 @@ pub struct Parameter {
 
 #[derive(Debug)]
 pub enum Kind {
-    Integer { least: i64, most: i64, default: i64 },
-    Number { least: f64, most: f64, default: f64 },
-    Boolean { default: bool },
-    Choice { of: &'static [&'static str], default: &'static str },
+    Integer {
+        least: i64,
+        most: i64,
+        default: i64,
+    },
+    Number {
+        least: f64,
+        most: f64,
+        default: f64,
+    },
+    Boolean {
+        default: bool,
+    },
+    Choice {
+        of: &'static [&'static str],
+        default: &'static str,
+    },
+    /// Free words; an empty default means that the provider chooses.
+    Text {
+        most_chars: usize,
+        default: &'static str,
+    },
 }
 
 impl Parameter {
@@ -25,7 +43,7 @@ impl Parameter {
             Kind::Integer { default, .. } => default.into(),
             Kind::Number { default, .. } => json!(default),
             Kind::Boolean { default } => default.into(),
-            Kind::Choice { default, .. } => default.into(),
+            Kind::Choice { default, .. } | Kind::Text { default, .. } => default.into(),
         }
     }
 
@@ -40,6 +58,9 @@ impl Parameter {
             }
             Kind::Boolean { .. } => value.as_bool().map(Value::from),
             Kind::Choice { of, .. } => value.as_str().filter(|word| of.contains(word)).map(Value::from),
+            Kind::Text { most_chars, .. } => {
+                value.as_str().filter(|text| text.chars().count() <= most_chars).map(Value::from)
+            }
         };
         found.ok_or_else(|| {
             Refusal::invalid(format!(
@@ -57,6 +78,7 @@ impl Parameter {
             Kind::Number { least, most, .. } => format!("a number from {least} to {most}"),
             Kind::Boolean { .. } => "true or false".into(),
             Kind::Choice { of, .. } => format!("one of {}", of.join(", ")),
+            Kind::Text { most_chars, .. } => format!("text of at most {most_chars} characters"),
         }
     }
 
@@ -70,6 +92,7 @@ impl Parameter {
             }
             Kind::Boolean { .. } => json!({ "type": "boolean" }),
             Kind::Choice { of, .. } => json!({ "type": "string", "enum": of }),
+            Kind::Text { most_chars, .. } => json!({ "type": "string", "maxLength": most_chars }),
         };
         if let Some(fields) = schema.as_object_mut() {
             fields.insert("default".into(), self.default_value());

@@ -9,7 +9,8 @@ use crate::media::picture::{self, POSTER_SIDE};
 use crate::media::sniff::MediaType;
 use crate::models::{Generation, Modality};
 use crate::platform::{Platform, Storage, Unavailable};
-use crate::providers::{self, Input, Output, Provider, Reconciled, Role, Status, Submit, Submitted};
+use crate::providers::embedded::{Input, Output, Reconciled, Role, Status, Submit, Submitted};
+use crate::providers::{self, Embedded, Kind};
 use crate::workspace;
 use crate::workspace::media::{self, Asset, Origin};
 use std::borrow::Cow;
@@ -67,6 +68,7 @@ pub async fn step<P: Platform, S: Storage>(
         let message = format!("The model {} is no longer offered.", generation.model_id);
         return seen.move_to(ItemStage::Failed { error: Refusal::new(Code::ModelNotFound, message) });
     };
+    let Kind::Embedded(provider) = &provider.kind else { return Ok(()) };
     match &item.stage {
         ItemStage::Ready => submit(&seen, &generation, provider),
         ItemStage::Submitting { at } => {
@@ -102,7 +104,7 @@ fn lost() -> Refusal {
 fn submit<P: Platform, S: Storage>(
     seen: &Seen<'_, P, S>,
     generation: &Generation,
-    provider: &Provider,
+    provider: &Embedded,
 ) -> Result<(), Unavailable> {
     let now = seen.platform.now();
     // Recorded before it is sent, so that a lost answer is known to be lost.
@@ -128,7 +130,7 @@ async fn store_next<P: Platform, S: Storage>(
     seen: &Seen<'_, P, S>,
     item: &Item,
     generation: &Generation,
-    provider: &Provider,
+    provider: &Embedded,
     outputs: u32,
 ) -> Result<(), Unavailable> {
     let job = &seen.record.job;

@@ -10,7 +10,7 @@ use crate::models::file_id::FileId;
 use crate::models::generation::{ForgeRequest, normalize};
 use crate::models::{Generation, Model};
 use crate::platform::Platform;
-use crate::providers;
+use crate::providers::{self, Catalogue};
 use crate::runs::{self, Shown, View};
 use crate::units::Units;
 use crate::workspace::RunStatus;
@@ -186,7 +186,7 @@ pub async fn price<P: Platform>(context: &Context<'_, P>, request: &ForgeRequest
     let random_seed = u32::from_le_bytes(context.platform.random());
     let (generation, warnings) = normalize(model, request, random_seed)?;
     let limit = spend::limit(request.max_price_creative_units)?;
-    let price = model.price.of(&generation);
+    let price = Catalogue::of(context.platform.config()).price(model, &generation);
     Ok(Priced { workspace_id, generation, price, warnings, limit })
 }
 

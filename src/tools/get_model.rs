@@ -4,9 +4,10 @@ use super::forge::find_model;
 use super::list_models::ModelView;
 use super::workspaces::check_named;
 use super::{Answer, Context, Fault, Hints, READS, Tool};
-use crate::models::{Capability, GuidanceKind, Need};
+use crate::models::{Capability, GuidanceKind, Model, Need, Price};
 use crate::oauth::Scope;
 use crate::platform::Platform;
+use crate::providers::Catalogue;
 use crate::units::Units;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -76,6 +77,15 @@ pub struct PriceView {
     pub post_step: Units,
 }
 
+impl PriceView {
+    fn of(model: &Model) -> Self {
+        match model.price {
+            Price::Units { output, second, post } => Self { output, second, post_step: post },
+            Price::Listed { .. } => Self { output: Units::ZERO, second: Units::ZERO, post_step: Units::ZERO },
+        }
+    }
+}
+
 impl Tool for GetModel {
     const NAME: &'static str = "get_model";
     const TITLE: &'static str = "Get model";
@@ -93,7 +103,7 @@ impl Tool for GetModel {
         let parameters: Map<String, Value> = model.parameters.iter().map(|p| (p.name.to_owned(), p.schema())).collect();
         let names: Vec<_> = model.parameters.iter().map(|parameter| parameter.name).collect();
         let output = Output {
-            model: ModelView::of(model),
+            model: ModelView::of(Catalogue::of(context.platform.config()), model),
             prompt: model.prompt.into(),
             prompt_format: model.prompt_format,
             parameters_schema: schema(parameters),
@@ -105,7 +115,7 @@ impl Tool for GetModel {
             mask: model.mask.into(),
             post: model.post,
             max_batch_size: model.max_batch,
-            price: PriceView { output: model.price.output, second: model.price.second, post_step: model.price.post },
+            price: PriceView::of(model),
         };
         let files: Vec<_> = model.guidance.iter().map(|slot| slot.kind.as_str()).collect();
         let or_none = |words: Vec<&str>| if words.is_empty() { "none".to_owned() } else { words.join(", ") };

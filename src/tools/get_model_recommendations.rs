@@ -7,7 +7,7 @@ use crate::error::Refusal;
 use crate::models::{Capability, words};
 use crate::oauth::Scope;
 use crate::platform::Platform;
-use crate::providers;
+use crate::providers::Catalogue;
 use serde::{Deserialize, Serialize};
 
 pub struct GetModelRecommendations;
@@ -86,8 +86,9 @@ impl Tool for GetModelRecommendations {
 
     async fn call<P: Platform>(context: &Context<'_, P>, input: Input) -> Result<Answer<Output>, Fault> {
         check_named(context, input.workspace_id.as_deref()).await?;
+        let catalogue = Catalogue::of(context.platform.config());
         let wanted = Category::ALL.iter().copied().filter(|category| input.category.is_none_or(|only| only == *category));
-        let categories: Vec<_> = wanted.map(recommend).filter(|found| !found.models.is_empty()).collect();
+        let categories: Vec<_> = wanted.map(|category| recommend(catalogue, category)).filter(|found| !found.models.is_empty()).collect();
         if categories.is_empty() {
             return Err(Refusal::new(crate::error::Code::ModelNotFound, "No configured model does this kind of job.").into());
         }
@@ -99,7 +100,8 @@ impl Tool for GetModelRecommendations {
     }
 }
 
-fn recommend(category: Category) -> Recommendation {
-    let models = providers::models().filter(|model| model.can(category.needs())).take(PER_CATEGORY).map(ModelView::of);
+fn recommend(catalogue: Catalogue<'_>, category: Category) -> Recommendation {
+    let found = catalogue.models().filter(|model| model.can(category.needs()));
+    let models = found.take(PER_CATEGORY).map(|model| ModelView::of(catalogue, model));
     Recommendation { category, models: models.collect() }
 }

@@ -6,7 +6,7 @@ use crate::models::{Capability, Modality, Model};
 use crate::oauth::Scope;
 use crate::page;
 use crate::platform::Platform;
-use crate::providers;
+use crate::providers::Catalogue;
 use crate::units::Units;
 use serde::{Deserialize, Serialize};
 
@@ -52,14 +52,14 @@ pub struct ModelView {
 }
 
 impl ModelView {
-    pub fn of(model: &'static Model) -> Self {
+    pub fn of(catalogue: Catalogue<'_>, model: &'static Model) -> Self {
         Self {
             model_id: model.id,
             name: model.name,
             modality: model.modality,
             capabilities: model.capabilities,
             summary: model.summary,
-            typical_price_creative_units: model.price.typical(model),
+            typical_price_creative_units: catalogue.typical_price(model),
             placeholder: model.placeholder,
         }
     }
@@ -87,13 +87,15 @@ impl Tool for ListModels {
         let after = page::open(context.platform, &list, input.cursor.as_deref())?;
         let words: Vec<_> = input.query.as_deref().unwrap_or_default().split_whitespace().map(str::to_lowercase).collect();
         let wanted = input.capabilities.as_deref().unwrap_or_default();
-        let mut found = providers::models()
+        let catalogue = Catalogue::of(context.platform.config());
+        let mut found = catalogue
+            .models()
             .skip_while(|model| after.as_deref().is_some_and(|after| model.id != after))
             .skip(usize::from(after.is_some()))
             .filter(|model| input.modality.is_none_or(|modality| model.modality == modality))
             .filter(|model| wanted.iter().all(|capability| model.can(*capability)))
             .filter(|model| matches(model, &words));
-        let items: Vec<_> = found.by_ref().take(limit).map(ModelView::of).collect();
+        let items: Vec<_> = found.by_ref().take(limit).map(|model| ModelView::of(catalogue, model)).collect();
         let last = items.last().filter(|_| found.next().is_some());
         let next_cursor = last.map(|model| page::cursor(context.platform, &list, model.model_id));
         let mut text = items.iter().map(ModelView::line).collect::<Vec<_>>().join("\n");

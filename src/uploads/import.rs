@@ -113,7 +113,7 @@ async fn follow<P: Platform>(
             .with("accept", "*/*")
             .with("accept-encoding", "identity")
             .with("user-agent", "Atelier/1 (+file import)")
-            .limit(usize::MAX, HEADERS_MILLIS);
+            .limit(0, HEADERS_MILLIS);
         let opened = platform.open_url(request).await.map_err(|fault| match fault {
             FetchFault::TimedOut => failed("The server did not answer in time.").retry_after(30),
             FetchFault::Unreachable(reason) => {

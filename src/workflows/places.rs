@@ -216,7 +216,7 @@ impl Names<'_> {
                 Some(Kind::Integer { .. }) => Expect::Whole,
                 Some(Kind::Number { .. }) => Expect::Number,
                 Some(Kind::Boolean { .. }) => Expect::Boolean,
-                Some(Kind::Choice { .. }) => Expect::Word,
+                Some(Kind::Choice { .. } | Kind::Text { .. }) => Expect::Word,
                 None => Expect::Value,
             };
             let name: String = name.chars().take(40).collect();

@@ -323,7 +323,13 @@ impl Planner<'_> {
                     add_file(&mut self.input_files, file);
                 }
             }
-            runs.push(PlannedRun { price: model.price.of(&generation), generation, files });
+            runs.push(PlannedRun {
+                price: model
+                    .price
+                    .of(&generation, &crate::models::Exchange { units_per_dollar: 100.0, factor: 1.0 }),
+                generation,
+                files,
+            });
         }
         Work::Runs(runs)
     }

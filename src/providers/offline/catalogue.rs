@@ -7,7 +7,7 @@ use super::paint::{MAX_SIDE_PX, MIN_SIDE_PX};
 use super::solid::{DETAIL_MAX_FACES, DETAIL_MIN_FACES};
 use super::sound::{EFFECT_MAX_SECONDS, MUSIC_MAX_SECONDS};
 use crate::models::parameter::Kind;
-use crate::models::{Capability as C, GuidanceKind, GuidanceSlot, Modality, Model, Need, Parameter, Price};
+use crate::models::{Capability as C, Codec, GuidanceKind, GuidanceSlot, Modality, Model, Need, Parameter, Price};
 use crate::units::Units;
 
 const WIDTH: Parameter = pixels("width", "Pixels.", MIN_SIDE_PX as i64, MAX_SIDE_PX as i64, 512);
@@ -57,7 +57,7 @@ const fn slot(kind: GuidanceKind, required: bool) -> GuidanceSlot {
 }
 
 const fn price(output: i64, second: i64) -> Price {
-    Price { output: Units::thousandths(output), second: Units::thousandths(second), post: Units::thousandths(500) }
+    Price::Units { output: Units::thousandths(output), second: Units::thousandths(second), post: Units::thousandths(500) }
 }
 
 const POST: &[C] = &[C::Upscale, C::Vectorize, C::RemoveBackground];
@@ -77,7 +77,11 @@ const BASE: Model = Model {
     mask: Need::No,
     post: &[],
     max_batch: 16,
+    per_call: 16,
     price: price(1000, 0),
+    endpoint: "",
+    codec: Codec::NONE,
+    alternates: &[],
     placeholder: true,
 };
 

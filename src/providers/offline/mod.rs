@@ -35,7 +35,8 @@ pub mod view;
 pub mod wave;
 pub mod words;
 
-use super::{Operation, Provider, Reconciled, Status, Submit, Submitted};
+use super::embedded::{Embedded, Reconciled, Status, Submit, Submitted};
+use super::{Kind, Operation, Provider};
 use crate::error::{Code, Refusal};
 use crate::models::Generation;
 use crate::time::Timestamp;
@@ -43,11 +44,9 @@ use serde_json::json;
 
 pub const PROVIDER: Provider = Provider {
     name: "offline",
+    title: "Embedded offline provider",
     models: catalogue::MODELS,
-    submit,
-    status,
-    output: render::output,
-    reconcile,
+    kind: Kind::Embedded(Embedded { submit, status, output: render::output, reconcile }),
 };
 
 /// What every file says of itself.
@@ -124,7 +123,7 @@ mod tests {
 
     fn generation(prompt: &str) -> Generation {
         let request = ForgeRequest { model_id: "offline-image".into(), prompt: Some(prompt.into()), ..Default::default() };
-        normalize(crate::providers::model("offline-image").unwrap(), &request, 1).unwrap().0
+        normalize(catalogue::MODELS.iter().find(|model| model.id == "offline-image").unwrap(), &request, 1).unwrap().0
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::error::{Code, Refusal};
 use crate::media::picture::{self, Format};
 use crate::media::sniff::MediaType;
 use crate::models::{Generation, GuidanceKind};
-use crate::providers::{Input, Output, Role};
+use crate::providers::embedded::{Input, Output, Role};
 use image::RgbaImage;
 
 /// Pixels of a guidance file: 16 MB decoded, several times over while it is worked on.
@@ -207,7 +207,7 @@ mod tests {
             guidance_files: Some(inputs.iter().map(file).collect()),
             ..Default::default()
         };
-        let model = crate::providers::model(&request.model_id).unwrap();
+        let model = crate::providers::offline::catalogue::MODELS.iter().find(|model| model.id == request.model_id).unwrap();
         output(&normalize(model, &request, 1)?.0, 0, inputs)
     }
 

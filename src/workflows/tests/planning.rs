@@ -24,7 +24,8 @@ fn forge(request: Value) -> (Generation, Units) {
     let request: ForgeRequest = serde_json::from_value(request).unwrap();
     let model = providers::model(&request.model_id).unwrap();
     let (generation, _) = normalize(model, &request, 0).unwrap();
-    let price = model.price.of(&generation);
+    let price =
+        model.price.of(&generation, &crate::models::Exchange { units_per_dollar: 100.0, factor: 1.0 });
     (generation, price)
 }
 

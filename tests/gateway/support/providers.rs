@@ -153,14 +153,14 @@ fn discovery() -> Value {
 
 /// What the code was made for, if verifier and redirect URI are those it was asked with.
 fn redeemed(request: &Outbound) -> Option<Value> {
-    let form = Form::parse(request.body.as_deref()?);
+    let form = Form::parse(request.body.as_ref()?.as_text()?);
     let code: Value = serde_json::from_slice(&crypto::from_base64url(form.get("code")?)?).ok()?;
     let challenge = crypto::base64url(&crypto::sha256(form.get("code_verifier")?.as_bytes()));
     (code["challenge"] == challenge && code["redirect_uri"] == form.get("redirect_uri")?).then_some(code)
 }
 
 fn github_token(request: &Outbound) -> Result<Inbound, FetchFault> {
-    let form = Form::parse(request.body.as_deref().unwrap());
+    let form = Form::parse(request.body.as_ref().unwrap().as_text().unwrap());
     assert_eq!(form.get("client_secret"), Some("the-secret-of-atelier-at-github"));
     match redeemed(request) {
         Some(_) => answer(200, r#"{"access_token":"gho_x"}"#),

@@ -1,0 +1,27 @@
+//! `openai_compatible`: servers of one's own that speak OpenAI's API.
+
+use super::adapter::{Adapter, Call, Check, Class, Failure, FileForm, Progress, Submitted};
+use super::{Kind, Provider};
+
+pub const PROVIDER: Provider = Provider { name: "openai_compatible", title: "OpenAI-compatible server", models: &[], kind: Kind::Remote(ADAPTER) };
+
+const ADAPTER: Adapter = Adapter {
+    home: "http://127.0.0.1:8080/v1",
+    key_hosts: &[],
+    file_hosts: &[],
+    authorize: |key| ("authorization", format!("Bearer {key}")),
+    needs_key: false,
+    files: FileForm::Url,
+    plan: |_| Err(Failure::new(Class::Unavailable, "Not there yet.")),
+    read_submit: |_, _| Submitted::Unknown(String::new()),
+    poll: |site, _| Call::get(site.at("http://127.0.0.1:8080/v1")),
+    read_status: |_, _, _| Progress::Unclear(String::new()),
+    cancel: None,
+    find: None,
+    callback: None,
+    check: Check { plan: |site| Call::get(site.at("http://127.0.0.1:8080/v1")), read: |_| Ok(String::new()) },
+    keeps_outputs_seconds: 3600,
+    concurrency: 8,
+    first_poll_millis: 2_000,
+    blacks_out: false,
+};

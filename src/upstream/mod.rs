@@ -1,0 +1,8 @@
+//! Inference providers as they are reached: whose key, how many at once, what an answer may be, what they charge now. The
+//! I/O around the pure adapters of `providers`.
+//! Not for: one run's life (`runs`), or what an answer means (`providers`).
+
+pub mod account;
+pub mod gate;
+
+pub use account::Account;
