@@ -4,5 +4,6 @@
 
 pub mod account;
 pub mod gate;
+pub mod transport;
 
 pub use account::Account;
