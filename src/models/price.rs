@@ -93,6 +93,11 @@ impl Price {
         self.of(&Generation::typical(model), exchange)
     }
 
+    /// List price of all outputs in millionths of a dollar; 0 for what costs nobody anything.
+    pub fn micros(&self, generation: &Generation) -> f64 {
+        self.one(generation) * f64::from(generation.batch_size)
+    }
+
     /// List price of one output in millionths of a dollar.
     fn one(&self, generation: &Generation) -> f64 {
         let Price::Listed { per, .. } = self else { return 0.0 };

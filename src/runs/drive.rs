@@ -152,18 +152,21 @@ async fn work<P: Platform, S: Storage>(
         })?;
         return Ok(Next::Now);
     }
-    let is_due = |item: &Item| !item.has_ended() && item.stage != ItemStage::Waiting && item.next_at <= now;
-    let stores = |item: &Item| matches!(item.stage, ItemStage::Storing { .. });
+    let must_stop =
+        |item: &Item| record.state.cancelled_at.is_some() && item.is_abroad() && item.remote.stops == 0;
+    let is_due = |item: &Item| {
+        !item.has_ended() && item.stage != ItemStage::Waiting && (item.next_at <= now || must_stop(item))
+    };
+    // Those take processor time, for pixels; what only asks others goes on side by side.
+    let stores = |item: &Item| matches!(item.stage, ItemStage::Storing { .. } | ItemStage::Fetching { .. });
     let due = |storing: bool| {
         let items = record.items.iter().enumerate();
         items.filter(move |(_, item)| is_due(item) && stores(item) == storing).map(|(position, _)| position)
     };
-    let mut has_acted = false;
-    for position in due(false) {
-        has_acted = true;
-        step_item(platform, storage, record, position).await?;
-    }
-    if has_acted {
+    // Side by side: one may wait for minutes for a provider that answers with the finished work.
+    let asking: Vec<_> = due(false).map(|position| step_item(platform, storage, record, position)).collect();
+    if !asking.is_empty() {
+        futures::future::try_join_all(asking).await?;
         return Ok(Next::Now);
     }
     if let Some(position) = due(true).next() {

@@ -1,8 +1,8 @@
 //! One step of one item: submit it, find out what became of a lost submit, ask how far it is, store an output.
 //! Not for: which item is due (`drive`).
 
-use super::state::{Item, ItemStage, Record};
-use super::{steps, store};
+use super::state::{ITEM_DEADLINE_SECONDS, Item, ItemStage, Record};
+use super::{remote, steps, store};
 use crate::error::{Code, Refusal};
 use crate::id::{AssetId, RunId};
 use crate::media::picture::{self, POSTER_SIDE};
@@ -10,7 +10,7 @@ use crate::media::sniff::MediaType;
 use crate::models::{Generation, Modality};
 use crate::platform::{Platform, Storage, Unavailable};
 use crate::providers::embedded::{Input, Output, Reconciled, Role, Status, Submit, Submitted};
-use crate::providers::{self, Embedded, Kind};
+use crate::providers::{Catalogue, Embedded, Kind};
 use crate::workspace;
 use crate::workspace::media::{self, Asset, Origin};
 use std::borrow::Cow;
@@ -24,15 +24,15 @@ const LOOK_AGAIN_MILLIS: i64 = 2_000;
 const LOOK_FOR_SECONDS: i64 = 120;
 
 /// What an item was when the step was decided on.
-struct Seen<'a, P: Platform, S: Storage> {
-    platform: &'a P,
-    storage: &'a S,
-    record: &'a Record,
-    position: usize,
+pub(super) struct Seen<'a, P: Platform, S: Storage> {
+    pub platform: &'a P,
+    pub storage: &'a S,
+    pub record: &'a Record,
+    pub position: usize,
 }
 
 impl<P: Platform, S: Storage> Seen<'_, P, S> {
-    fn change(&self, edit: impl FnOnce(&mut Item)) -> Result<(), Unavailable> {
+    pub fn change(&self, edit: impl FnOnce(&mut Item)) -> Result<(), Unavailable> {
         Ok(self.storage.transact(|sql| store::change_item(sql, self.record, self.position, edit))?)
     }
 
@@ -56,19 +56,22 @@ pub async fn step<P: Platform, S: Storage>(
     let seen = Seen { platform, storage, record, position };
     let Some(item) = record.items.get(position) else { return Ok(()) };
     let now = platform.now();
-    if item.past_deadline(now) {
-        let late = Refusal::new(Code::ProviderFailed, "It did not finish in time; its units were released.");
-        return seen.change(|item| item.move_to(ItemStage::Failed { error: late }));
-    }
     let Some(generation) = steps::generation(record, position) else {
         let gone = Refusal::new(Code::Internal, "A file of an earlier step is gone.");
         return seen.move_to(ItemStage::Failed { error: gone });
     };
-    let Some(provider) = providers::of_model(&generation.model_id) else {
+    if remote::step(&seen, item, &generation).await? {
+        return Ok(());
+    }
+    if item.past_deadline(now, ITEM_DEADLINE_SECONDS) {
+        let late = Refusal::new(Code::ProviderFailed, "It did not finish in time; its units were released.");
+        return seen.change(|item| item.move_to(ItemStage::Failed { error: late }));
+    }
+    let found = Catalogue::find(&generation.model_id).map(|(provider, _)| &provider.kind);
+    let Some(Kind::Embedded(provider)) = found else {
         let message = format!("The model {} is no longer offered.", generation.model_id);
         return seen.move_to(ItemStage::Failed { error: Refusal::new(Code::ModelNotFound, message) });
     };
-    let Kind::Embedded(provider) = &provider.kind else { return Ok(()) };
     match &item.stage {
         ItemStage::Ready => submit(&seen, &generation, provider),
         ItemStage::Submitting { at } => {
@@ -94,7 +97,7 @@ pub async fn step<P: Platform, S: Storage>(
     }
 }
 
-fn lost() -> Refusal {
+pub(super) fn lost() -> Refusal {
     Refusal::new(
         Code::OutcomeUnknown,
         "The provider never said whether it took the work; its units were released.",
@@ -168,7 +171,7 @@ async fn store_next<P: Platform, S: Storage>(
 }
 
 /// Position of an output among all of the run: after the most that the items before it can make.
-fn place<P: Platform, S: Storage>(seen: &Seen<'_, P, S>, index: u32) -> u32 {
+pub(super) fn place<P: Platform, S: Storage>(seen: &Seen<'_, P, S>, index: u32) -> u32 {
     let before = (0..seen.position).map(|position| steps::asked(seen.record, position));
     before.sum::<u32>().saturating_add(index)
 }
@@ -226,12 +229,12 @@ async fn inputs<P: Platform>(
     Ok(Ok(inputs))
 }
 
-fn gone(asset_id: &AssetId) -> Refusal {
+pub(super) fn gone(asset_id: &AssetId) -> Refusal {
     Refusal::new(Code::FileNotFound, format!("File {asset_id} is gone."))
 }
 
 /// One the run itself made, which the workspace learns of when it settles, or one of the workspace.
-async fn find_input<'a, P: Platform>(
+pub(super) async fn find_input<'a, P: Platform>(
     platform: &P,
     record: &'a Record,
     asset_id: &AssetId,

@@ -15,8 +15,10 @@
 //! is settled before the end is shown, so a reader who sees `complete` also sees the balance after it.
 //! Not for: what a member may spend (`workspace`), how a provider works (`providers`), documents (`workflows`).
 
+pub mod callback;
 pub mod drive;
 mod item;
+mod remote;
 pub mod run;
 pub mod state;
 pub mod steps;
@@ -29,8 +31,9 @@ pub use view::{Shown, View};
 
 use crate::error::{Code, Refusal};
 use crate::id::{PersonId, RunId, WorkspaceId};
-use crate::models::Generation;
+use crate::models::{Generation, Modality, Model};
 use crate::platform::{Level, Platform, Unavailable};
+use crate::providers::Catalogue;
 use crate::session::{self, Session};
 use crate::time::Timestamp;
 use crate::units::Units;
@@ -50,6 +53,9 @@ pub struct Job {
     pub reserved: Units,
     pub session_name: Option<String>,
     pub created_at: Timestamp,
+    /// Under which the world reaches this gateway, for providers that fetch files and call back.
+    #[serde(default)]
+    pub origin: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,14 +64,30 @@ pub enum Work {
     Workflow(Plan),
 }
 
+/// How long one item may take.
+fn item_deadline_seconds(model: Option<&Model>) -> i64 {
+    match model {
+        Some(model)
+            if !model.endpoint.is_empty() && matches!(model.modality, Modality::Video | Modality::ThreeD) =>
+        {
+            state::LONG_ITEM_DEADLINE_SECONDS
+        }
+        _ => state::ITEM_DEADLINE_SECONDS,
+    }
+}
+
 /// Characters of a prompt that stand for a run in a list.
 const TITLE_CHARS: usize = 120;
 
 impl Work {
-    /// Items it is made of.
+    /// Items it is made of: calls to a provider.
     pub fn len(&self) -> usize {
         match self {
-            Work::Forge(_) => 1,
+            Work::Forge(generation) => {
+                let found = Catalogue::find(&generation.model_id);
+                let per_call = found.map_or(generation.batch_size, |(_, model)| model.per_call).max(1);
+                generation.batch_size.div_ceil(per_call).max(1) as usize
+            }
             Work::Workflow(plan) => plan
                 .steps
                 .iter()
@@ -80,7 +102,10 @@ impl Work {
 
     pub fn deadline_seconds(&self) -> i64 {
         match self {
-            Work::Forge(_) => state::ITEM_DEADLINE_SECONDS,
+            Work::Forge(generation) => {
+                let model = Catalogue::find(&generation.model_id);
+                state::FORGE_GRACE_SECONDS + item_deadline_seconds(model.map(|(_, model)| model))
+            }
             Work::Workflow(_) => state::WORKFLOW_DEADLINE_SECONDS,
         }
     }

@@ -1,11 +1,13 @@
 //! The `Run` object: takes commands, keeps the record, wakes to drive it.
 
-use super::state::{MAX_WATCHERS, Record, Stage, State, Watcher};
+use super::state::{ItemStage, MAX_WATCHERS, Record, Stage, State, Watcher};
 use super::{Job, View, drive, store};
 use crate::error::{Code, Refusal};
 use crate::id::RunId;
 use crate::platform::{Entity, Platform, Storage, Unavailable};
+use crate::providers::Operation;
 use crate::sql::SqlError;
+use crate::time::Timestamp;
 use crate::units::Units;
 use crate::workspace::runs::ADMISSION_SECONDS;
 use crate::workspace::{self, Admission, RunStatus, Settlement, Terms};
@@ -26,6 +28,15 @@ pub enum Command {
         wait: Option<Wait>,
     },
     Cancel,
+    /// A provider says that something became of a job. Believed only so far that it is asked.
+    Called {
+        item: u32,
+        attempt: u32,
+        /// The same for every repetition of the callback.
+        event: String,
+        /// Names the job, should the submit never have been answered.
+        operation: Operation,
+    },
     /// Tell a session when the run ends.
     Watch(Watcher),
     Unwatch {
@@ -71,6 +82,17 @@ impl Entity for Run {
             Command::Start { job, terms } => start(platform, storage, *job, *terms).await,
             Command::Get { wait } => get(platform, storage, wait).await,
             Command::Cancel => cancel(platform, storage).await,
+            Command::Called { item, attempt, event, operation } => {
+                let heard =
+                    storage.transact(|sql| called(sql, item, attempt, event, operation, platform.now()))?;
+                if heard == Some(true) {
+                    storage.set_alarm(platform.now()).await?;
+                }
+                Ok(match heard {
+                    Some(_) => storage.transact(store::load)?.map_or(Reply::Unknown, |record| view(&record)),
+                    None => Reply::Unknown,
+                })
+            }
             Command::Watch(watcher) => Ok(storage.transact(|sql| {
                 change(sql, |state| {
                     let watchers = &mut state.watchers;
@@ -191,14 +213,57 @@ async fn cancel<P: Platform, S: Storage>(platform: &P, storage: &S) -> Result<Re
             return Ok(Some(Reply::Refused(Box::new(refusal))));
         }
         store::save(sql, &record)?;
-        Ok((record.status() != RunStatus::InProgress).then(|| view(&record)))
+        let waits = record.state.cancelled_at.is_some();
+        Ok((waits || record.status() != RunStatus::InProgress).then(|| view(&record)))
     })?;
+    if matches!(&decided, Some(Reply::View(view)) if view.status == RunStatus::InProgress) {
+        storage.set_alarm(now).await?;
+    }
     if let Some(reply) = decided {
         return Ok(reply);
     }
     storage.set_alarm(now).await?;
     drive::settle(platform, storage).await?;
     Ok(storage.transact(store::load)?.map_or(Reply::Unknown, |record| view(&record)))
+}
+
+/// Callbacks of one item that are remembered; providers repeat theirs a dozen times.
+const MAX_EVENTS: usize = 16;
+
+/// Some(true): there is something to ask about. None: no such item. One that is of an earlier attempt, of another job, or
+/// was heard before changes nothing.
+fn called(
+    sql: &impl crate::sql::Sql,
+    position: u32,
+    attempt: u32,
+    event: String,
+    operation: Operation,
+    now: Timestamp,
+) -> Result<Option<bool>, SqlError> {
+    let Some(record) = store::load(sql)? else { return Ok(None) };
+    let position = position as usize;
+    let Some(item) = record.items.get(position) else { return Ok(None) };
+    let of_this_job = match &item.stage {
+        ItemStage::Submitting { .. } => true,
+        ItemStage::Working { operation: ours } => {
+            ours.get("id").is_none_or(|id| Some(id) == operation.get("id"))
+        }
+        _ => false,
+    };
+    if item.remote.attempt != attempt || !of_this_job || item.remote.events.contains(&event) {
+        return Ok(Some(false));
+    }
+    store::change_item(sql, &record, position, |item| {
+        item.remote.events.push(event);
+        if item.remote.events.len() > MAX_EVENTS {
+            item.remote.events.remove(0);
+        }
+        item.next_at = now;
+        if matches!(item.stage, ItemStage::Submitting { .. }) {
+            item.move_to(ItemStage::Working { operation });
+        }
+    })?;
+    Ok(Some(true))
 }
 
 fn change(sql: &impl crate::sql::Sql, edit: impl FnOnce(&mut State)) -> Result<Reply, SqlError> {

@@ -4,7 +4,9 @@
 
 use super::{Job, steps};
 use crate::error::{Code, Refusal};
+use crate::id::AssetId;
 use crate::providers::Operation;
+use crate::providers::adapter::Finished;
 use crate::time::Timestamp;
 use crate::units::Units;
 use crate::workspace::{Asset, RunStatus};
@@ -12,8 +14,12 @@ use serde::{Deserialize, Serialize};
 
 /// An item that has not ended by then fails.
 pub const ITEM_DEADLINE_SECONDS: i64 = 15 * 60;
-/// The same for a whole workflow, whose items may wait for each other.
-pub const WORKFLOW_DEADLINE_SECONDS: i64 = 60 * 60;
+/// The same for films and 3D objects, which providers queue and make slowly.
+pub const LONG_ITEM_DEADLINE_SECONDS: i64 = 45 * 60;
+/// A single generation ends this long after its last item must have: what a provider has in hand is stopped first.
+pub const FORGE_GRACE_SECONDS: i64 = 10 * 60;
+/// For a whole workflow, whose items may wait for each other.
+pub const WORKFLOW_DEADLINE_SECONDS: i64 = 2 * 3600;
 /// An ended run stays readable this long, then its object forgets itself. The files stay.
 pub const KEEP_SECONDS: i64 = 30 * 24 * 3600;
 /// First wait before an item that failed is begun again; doubles with each time.
@@ -51,6 +57,9 @@ pub struct State {
     pub faults: u32,
     /// Sessions to tell when the run ends.
     pub watchers: Vec<Watcher>,
+    /// Somebody wants it to stop, and a provider has work of it in hand: what that comes to is waited for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled_at: Option<Timestamp>,
 }
 
 /// One model run.
@@ -70,6 +79,44 @@ pub struct Item {
     pub begun_at: Option<Timestamp>,
     /// Nothing to do before that.
     pub next_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Remote::is_none")]
+    pub remote: Remote,
+}
+
+/// What an item remembers of a provider out there.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Remote {
+    /// The model that really runs, once one has been chosen: the one asked for, or another provider's.
+    pub model_id: String,
+    /// Models that turned out not to be available.
+    pub tried: Vec<String>,
+    /// Rises with each submit, so that what belongs to an earlier one is told apart.
+    pub attempt: u32,
+    /// Submits that were refused and may be repeated.
+    pub refused: u32,
+    pub sent_at: Option<Timestamp>,
+    /// Under which an answer that is the file itself is stored.
+    pub asset_id: Option<AssetId>,
+    /// The address that the submit named for calling back.
+    pub callback: Option<String>,
+    /// Callbacks that have been heard, so that each counts once.
+    pub events: Vec<String>,
+    pub polls: u32,
+    /// Since when it is being stopped; and how often that was asked for.
+    pub stopping_at: Option<Timestamp>,
+    pub stops: u32,
+    /// Attempts at the present output.
+    pub fetches: u32,
+    /// Outputs that were not kept, and why the last of them was not.
+    pub dropped: u32,
+    pub dropped_because: Option<Refusal>,
+}
+
+impl Remote {
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -87,6 +134,12 @@ pub enum ItemStage {
     /// Outputs exist; `Item::assets` are those already in object storage.
     Storing {
         outputs: u32,
+    },
+    /// Outputs exist out there, until the provider forgets them; `next` is the first that has not been looked at.
+    Fetching {
+        finished: Finished,
+        next: u32,
+        since: Timestamp,
     },
     Succeeded {
         price: Units,
@@ -130,12 +183,19 @@ impl Item {
             retries: 0,
             begun_at: None,
             next_at: now,
+            remote: Remote::default(),
         }
     }
 
     pub fn has_ended(&self) -> bool {
         use ItemStage::{Cancelled, Failed, Skipped, Succeeded};
         matches!(self.stage, Succeeded { .. } | Failed { .. } | Cancelled | Skipped)
+    }
+
+    /// Whether a provider out there may have work of it in hand, which may be charged.
+    pub fn is_abroad(&self) -> bool {
+        use ItemStage::{Fetching, Submitting, Working};
+        self.remote.attempt > 0 && matches!(self.stage, Submitting { .. } | Working { .. } | Fetching { .. })
     }
 
     pub fn move_to(&mut self, stage: ItemStage) {
@@ -178,6 +238,15 @@ impl Item {
         }
     }
 
+    /// Ends with what was asked for, at the price of the outputs that exist; or what the provider took, which is never
+    /// more than was set aside.
+    pub fn succeed_at(&mut self, charged: Option<Units>, planned: Units, asked: u32) {
+        match charged {
+            Some(charged) => self.move_to(ItemStage::Succeeded { price: charged.min(planned) }),
+            None => self.succeed(planned, asked),
+        }
+    }
+
     /// Ends with what was asked for, at the price of the outputs that exist.
     pub fn succeed(&mut self, planned: Units, asked: u32) {
         let made = u32::try_from(self.assets.len()).unwrap_or(u32::MAX);
@@ -186,14 +255,14 @@ impl Item {
         self.move_to(ItemStage::Succeeded { price });
     }
 
-    pub fn past_deadline(&self, now: Timestamp) -> bool {
-        self.begun_at.is_some_and(|begun| now.millis_since(begun) > ITEM_DEADLINE_SECONDS * 1000)
+    pub fn past_deadline(&self, now: Timestamp, seconds: i64) -> bool {
+        self.begun_at.is_some_and(|begun| now.millis_since(begun) > seconds * 1000)
     }
 }
 
 impl State {
     pub fn new() -> Self {
-        Self { stage: Stage::Reserving, version: 0, faults: 0, watchers: Vec::new() }
+        Self { stage: Stage::Reserving, version: 0, faults: 0, watchers: Vec::new(), cancelled_at: None }
     }
 
     pub fn move_to(&mut self, stage: Stage) {
@@ -265,12 +334,30 @@ impl Record {
             _ => match steps::verdict(self) {
                 // Only the preview and the money are left to do.
                 Some(verdict) => Err(has_ended(verdict.status)),
+                None if self.state.cancelled_at.is_some() => Ok(()),
+                None if self.items.iter().any(Item::is_abroad) => {
+                    self.stop(now);
+                    Ok(())
+                }
                 None => {
                     self.finish(RunStatus::Cancelled, None, now);
                     Ok(())
                 }
             },
         }
+    }
+
+    /// Ends what has not gone out, and has the providers asked to stop the rest.
+    fn stop(&mut self, now: Timestamp) {
+        for item in self.items.iter_mut().filter(|item| !item.has_ended()) {
+            // One that is abroad stays as it is: an answer may be on its way to it.
+            if !item.is_abroad() {
+                item.move_to(ItemStage::Cancelled);
+                item.version = item.version.wrapping_add(1);
+            }
+        }
+        self.state.cancelled_at = Some(now);
+        self.state.version = self.state.version.wrapping_add(1);
     }
 
     pub fn past_deadline(&self, now: Timestamp) -> bool {
@@ -325,6 +412,7 @@ mod tests {
             reserved: Units::whole(4),
             session_name: None,
             created_at: Timestamp(1000),
+            origin: String::new(),
         });
         record.state.move_to(Stage::Running);
         record

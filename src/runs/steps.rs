@@ -156,10 +156,14 @@ fn file(reference: &FileRef, steps: &[Step<'_>]) -> Option<AssetId> {
 
 /// Items that need not wait any longer.
 pub fn to_begin(record: &Record) -> Vec<(usize, Begin)> {
+    if record.state.cancelled_at.is_some() {
+        return Vec::new();
+    }
     let waits =
         |position: usize| record.items.get(position).is_some_and(|item| item.stage == ItemStage::Waiting);
     let Work::Workflow(plan) = &record.job.work else {
-        return if waits(0) { vec![(0, Begin::Start)] } else { Vec::new() };
+        let positions = (0..record.items.len()).filter(|position| waits(*position));
+        return positions.map(|position| (position, Begin::Start)).collect();
     };
     let steps = steps(plan, &record.items);
     let mut found = Vec::new();
@@ -182,7 +186,15 @@ pub fn to_begin(record: &Record) -> Vec<(usize, Begin)> {
 /// What an item runs, with the files of the steps before it filled in.
 pub fn generation(record: &Record, position: usize) -> Option<Cow<'_, Generation>> {
     match &record.job.work {
-        Work::Forge(generation) => (position == 0).then_some(Cow::Borrowed(generation)),
+        Work::Forge(generation) if record.items.len() == 1 => {
+            (position == 0).then_some(Cow::Borrowed(generation))
+        }
+        Work::Forge(generation) => {
+            let before: u32 = (0..position).map(|position| share(generation, record, position)).sum();
+            let batch_size = share(generation, record, position);
+            let seed = generation.seed.wrapping_add(before);
+            Some(Cow::Owned(Generation { batch_size, seed, ..generation.clone() }))
+        }
         Work::Workflow(plan) => {
             let steps = steps(plan, &record.items);
             let (_, run) = planned(plan, position)?;
@@ -191,11 +203,22 @@ pub fn generation(record: &Record, position: usize) -> Option<Cow<'_, Generation
     }
 }
 
+/// Outputs of one of the calls that a batch is made with: as even as can be.
+fn share(generation: &Generation, record: &Record, position: usize) -> u32 {
+    let calls = u32::try_from(record.items.len()).unwrap_or(u32::MAX).max(1);
+    let has_one_more = u32::try_from(position).is_ok_and(|position| position < generation.batch_size % calls);
+    generation.batch_size / calls + u32::from(has_one_more)
+}
+
 /// The most an item can cost, and how often it may be begun again.
 pub fn terms(record: &Record, position: usize) -> (Units, u32) {
     match &record.job.work {
         // A member sees the failure of a single generation and decides.
-        Work::Forge(_) => (record.job.reserved, 0),
+        Work::Forge(generation) => {
+            let each = record.job.reserved.as_thousandths() / i64::from(generation.batch_size.max(1));
+            let part = Units::thousandths(each).times(share(generation, record, position));
+            (if record.items.len() == 1 { record.job.reserved } else { part }, 0)
+        }
         Work::Workflow(plan) => {
             planned(plan, position).map_or((Units::ZERO, 0), |(step, run)| (run.price, step.retries))
         }
@@ -205,7 +228,7 @@ pub fn terms(record: &Record, position: usize) -> (Units, u32) {
 /// Outputs an item makes at most, whether or not it can begin yet.
 pub fn asked(record: &Record, position: usize) -> u32 {
     match &record.job.work {
-        Work::Forge(generation) => generation.batch_size,
+        Work::Forge(generation) => share(generation, record, position),
         Work::Workflow(plan) => planned(plan, position).map_or(0, |(_, run)| run.generation.batch_size),
     }
 }
@@ -220,16 +243,11 @@ fn planned(plan: &Plan, position: usize) -> Option<(&PlannedStep, &PlannedRun)> 
 
 /// Some: the run is over. A required step that failed ends it at once; what others have made stays.
 pub fn verdict(record: &Record) -> Option<Verdict> {
-    let Work::Workflow(plan) = &record.job.work else {
-        return match record.items.first().map(|item| &item.stage) {
-            Some(ItemStage::Succeeded { .. }) => Some(Verdict { status: RunStatus::Complete, error: None }),
-            Some(ItemStage::Failed { error }) => {
-                Some(Verdict { status: RunStatus::Failed, error: Some(error.clone()) })
-            }
-            Some(_) => None,
-            None => Some(Verdict { status: RunStatus::Failed, error: None }),
-        };
-    };
+    if record.state.cancelled_at.is_some() {
+        let is_over = record.items.iter().all(Item::has_ended);
+        return is_over.then_some(Verdict { status: RunStatus::Cancelled, error: None });
+    }
+    let Work::Workflow(plan) = &record.job.work else { return verdict_of_batch(&record.items) };
     let steps = steps(plan, &record.items);
     let failed = steps.iter().find(|step| step.ended == Some(Ended::Failure) && !step.plan.optional);
     if let Some(step) = failed {
@@ -238,6 +256,21 @@ pub fn verdict(record: &Record) -> Option<Verdict> {
     let is_over =
         steps.iter().all(|step| step.ended.is_some()) && record.items.iter().all(|item| item.has_ended());
     is_over.then_some(Verdict { status: RunStatus::Complete, error: None })
+}
+
+/// One output is better than none: a batch has failed when nothing came of any of its calls.
+fn verdict_of_batch(items: &[Item]) -> Option<Verdict> {
+    if items.iter().any(|item| !item.has_ended()) {
+        return None;
+    }
+    if items.iter().any(|item| matches!(item.stage, ItemStage::Succeeded { .. })) {
+        return Some(Verdict { status: RunStatus::Complete, error: None });
+    }
+    let error = items.iter().find_map(|item| match &item.stage {
+        ItemStage::Failed { error } => Some(error.clone()),
+        _ => None,
+    });
+    Some(Verdict { status: RunStatus::Failed, error })
 }
 
 /// The step's error, saying which step it is.

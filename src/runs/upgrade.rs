@@ -56,7 +56,8 @@ pub fn from_single_row(sql: &impl Sql) -> Result<Record, SqlError> {
 fn translate(old: OldRecord) -> Record {
     let OldJob { run_id, workspace_id, person, generation, reserved, session_name, created_at } = old.job;
     let work = Work::Forge(generation);
-    let job = Job { run_id, workspace_id, person, work, reserved, session_name, created_at };
+    let job =
+        Job { run_id, workspace_id, person, work, reserved, session_name, created_at, origin: String::new() };
     let (stage, item) = match old.stage {
         OldStage::Reserving => (Stage::Reserving, ItemStage::Waiting),
         OldStage::Accepted => (Stage::Running, ItemStage::Ready),
@@ -72,7 +73,7 @@ fn translate(old: OldRecord) -> Record {
         begun_at: Some(created_at),
         ..Item::new(item, created_at)
     };
-    let state = State { stage, version: old.version, faults: 0, watchers: old.watchers };
+    let state = State { stage, version: old.version, faults: 0, watchers: old.watchers, cancelled_at: None };
     Record { job, state, items: vec![item] }
 }
 

@@ -10,6 +10,7 @@ use crate::units::Units;
 use crate::workflows::{self, Ended, Plan};
 use crate::workspace::{Asset, RunStatus};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct View {
@@ -27,6 +28,17 @@ pub struct View {
     pub session_name: Option<String>,
     pub created_at: Timestamp,
     pub ended_at: Option<Timestamp>,
+    /// It is to stop, and a provider still has work of it in hand.
+    #[serde(default)]
+    pub is_stopping: bool,
+    /// Models that really run or ran it, where they are not the one that was asked for.
+    #[serde(default)]
+    pub stand_ins: Vec<String>,
+    /// Outputs that were asked for and were not made, and why the last of them was not.
+    #[serde(default)]
+    pub missing: u32,
+    #[serde(default)]
+    pub missing_because: Option<Refusal>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -102,6 +114,13 @@ impl View {
             session_name: record.job.session_name.clone(),
             created_at: record.job.created_at,
             ended_at: outcome.map(|outcome| outcome.ended_at),
+            is_stopping: record.state.cancelled_at.is_some() && outcome.is_none(),
+            stand_ins: stand_ins(record),
+            missing: missing(record),
+            missing_because: record.items.iter().rev().find_map(|item| match &item.stage {
+                ItemStage::Failed { error } => Some(error.clone()),
+                _ => item.remote.dropped_because.clone(),
+            }),
         }
     }
 
@@ -109,6 +128,24 @@ impl View {
     pub fn has_begun(&self) -> bool {
         self.progress > 0.0
             || matches!(&self.shown, Shown::Workflow(flow) if flow.steps.iter().any(|step| step.status == StepStatus::Running))
+    }
+}
+
+fn stand_ins(record: &Record) -> Vec<String> {
+    let Work::Forge(generation) = &record.job.work else { return Vec::new() };
+    let used = record.items.iter().map(|item| &item.remote.model_id);
+    let others = used.filter(|id| !id.is_empty() && **id != generation.model_id);
+    others.cloned().collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Of a generation that is complete all the same.
+fn missing(record: &Record) -> u32 {
+    let made = u32::try_from(record.files().count()).unwrap_or(u32::MAX);
+    match &record.job.work {
+        Work::Forge(generation) if record.status() == RunStatus::Complete => {
+            generation.batch_size.saturating_sub(made)
+        }
+        _ => 0,
     }
 }
 

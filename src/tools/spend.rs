@@ -82,6 +82,7 @@ pub async fn start<P: Platform>(
         reserved: price,
         session_name,
         created_at: now,
+        origin: context.origin.to_owned(),
     };
     let terms = Terms {
         arguments,

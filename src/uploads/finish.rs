@@ -8,7 +8,7 @@ use super::{Door, claim, limits, name, store};
 use crate::error::{Code, Refusal};
 use crate::id::AssetId;
 use crate::media::picture::{self, POSTER_SIDE};
-use crate::media::probe::{HEAD_BYTES, Probe};
+use crate::media::probe::{Facts, HEAD_BYTES, Probe};
 use crate::media::sniff::MediaType;
 use crate::models::Modality;
 use crate::platform::{ByteRange, Level, NewObject, Platform, Storage, Unavailable};
@@ -163,14 +163,7 @@ async fn inspect<P: Platform>(
         platform.delete_objects(&[key]).await?;
         return Ok(Err(refusal));
     }
-    let mut probe = Probe::new(&head, size);
-    while let Some((first, last)) = probe.as_ref().and_then(Probe::next) {
-        let bytes = platform.read_range(&key, ByteRange { first, last }).await?.unwrap_or_default();
-        if let Some(probe) = &mut probe {
-            probe.feed(first, &bytes);
-        }
-    }
-    let facts = probe.as_ref().map(Probe::facts);
+    let facts = measure(platform, &key, &head, size).await?;
     // Object storage itself has compared the checksum of what came as one body.
     let is_verified = matches!(intent.door, Door::Put { part_bytes: None });
     Ok(Ok(Asset {
@@ -181,8 +174,8 @@ async fn inspect<P: Platform>(
         mime_type: media.mime().to_owned(),
         extension: media.extension().to_owned(),
         size_bytes: size,
-        width: facts.and_then(|facts| facts.width),
-        height: facts.and_then(|facts| facts.height),
+        width: facts.as_ref().and_then(|facts| facts.width),
+        height: facts.as_ref().and_then(|facts| facts.height),
         duration_seconds: facts.and_then(|facts| facts.duration_seconds),
         alt: intent.alt.clone(),
         name: intent.name.clone(),
@@ -192,6 +185,23 @@ async fn inspect<P: Platform>(
         person: Some(intent.person.clone()),
         created_at: None,
     }))
+}
+
+/// What a stored file says of itself, by its `head` and what that points to.
+pub async fn measure<P: Platform>(
+    platform: &P,
+    key: &str,
+    head: &[u8],
+    size: u64,
+) -> Result<Option<Facts>, Unavailable> {
+    let mut probe = Probe::new(head, size);
+    while let Some((first, last)) = probe.as_ref().and_then(Probe::next) {
+        let bytes = platform.read_range(key, ByteRange { first, last }).await?.unwrap_or_default();
+        if let Some(probe) = &mut probe {
+            probe.feed(first, &bytes);
+        }
+    }
+    Ok(probe.as_ref().map(Probe::facts).cloned())
 }
 
 pub fn other_type(said: MediaType) -> Refusal {

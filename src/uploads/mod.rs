@@ -41,6 +41,7 @@ mod store;
 pub mod token;
 pub mod upload;
 
+pub use finish::measure;
 pub use intent::{Door, Intent};
 pub use state::{State, View, Word};
 pub use upload::{Command, Reply, Upload};
