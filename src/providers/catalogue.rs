@@ -46,10 +46,6 @@ impl<'a> Catalogue<'a> {
 
     /// Who runs a model, whether or not it is offered now: a run may be under way.
     pub fn provider_of(&self, id: &str) -> Option<(&'static Provider, &'static Model)> {
-        Self::find(id)
-    }
-
-    pub fn find(id: &str) -> Option<(&'static Provider, &'static Model)> {
         ALL.iter().copied().find_map(|provider| {
             provider.models.iter().find(|model| model.id == id).map(|model| (provider, model))
         })

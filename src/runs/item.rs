@@ -67,7 +67,9 @@ pub async fn step<P: Platform, S: Storage>(
         let late = Refusal::new(Code::ProviderFailed, "It did not finish in time; its units were released.");
         return seen.change(|item| item.move_to(ItemStage::Failed { error: late }));
     }
-    let found = Catalogue::find(&generation.model_id).map(|(provider, _)| &provider.kind);
+    let found = Catalogue::of(platform.config())
+        .provider_of(&generation.model_id)
+        .map(|(provider, _)| &provider.kind);
     let Some(Kind::Embedded(provider)) = found else {
         let message = format!("The model {} is no longer offered.", generation.model_id);
         return seen.move_to(ItemStage::Failed { error: Refusal::new(Code::ModelNotFound, message) });

@@ -33,7 +33,6 @@ use crate::error::{Code, Refusal};
 use crate::id::{PersonId, RunId, WorkspaceId};
 use crate::models::{Generation, Modality, Model};
 use crate::platform::{Level, Platform, Unavailable};
-use crate::providers::Catalogue;
 use crate::session::{self, Session};
 use crate::time::Timestamp;
 use crate::units::Units;
@@ -56,6 +55,9 @@ pub struct Job {
     /// Under which the world reaches this gateway, for providers that fetch files and call back.
     #[serde(default)]
     pub origin: String,
+    /// Calls that a generation's batch is made with.
+    #[serde(default)]
+    pub calls: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,15 +81,11 @@ fn item_deadline_seconds(model: Option<&Model>) -> i64 {
 /// Characters of a prompt that stand for a run in a list.
 const TITLE_CHARS: usize = 120;
 
-impl Work {
+impl Job {
     /// Items it is made of: calls to a provider.
-    pub fn len(&self) -> usize {
-        match self {
-            Work::Forge(generation) => {
-                let found = Catalogue::find(&generation.model_id);
-                let per_call = found.map_or(generation.batch_size, |(_, model)| model.per_call).max(1);
-                generation.batch_size.div_ceil(per_call).max(1) as usize
-            }
+    pub fn items(&self) -> usize {
+        match &self.work {
+            Work::Forge(_) => self.calls.max(1) as usize,
             Work::Workflow(plan) => plan
                 .steps
                 .iter()
@@ -95,17 +93,12 @@ impl Work {
                 .sum(),
         }
     }
+}
 
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
+impl Work {
     pub fn deadline_seconds(&self) -> i64 {
         match self {
-            Work::Forge(generation) => {
-                let model = Catalogue::find(&generation.model_id);
-                state::FORGE_GRACE_SECONDS + item_deadline_seconds(model.map(|(_, model)| model))
-            }
+            Work::Forge(_) => state::LONG_ITEM_DEADLINE_SECONDS + state::FORGE_GRACE_SECONDS,
             Work::Workflow(_) => state::WORKFLOW_DEADLINE_SECONDS,
         }
     }

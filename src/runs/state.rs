@@ -281,7 +281,7 @@ impl Default for State {
 impl Record {
     /// As it is before the workspace has been asked.
     pub fn new(job: Job) -> Self {
-        let items = (0..job.work.len()).map(|_| Item::new(ItemStage::Waiting, job.created_at)).collect();
+        let items = (0..job.items()).map(|_| Item::new(ItemStage::Waiting, job.created_at)).collect();
         Self { job, state: State::new(), items }
     }
 
@@ -413,6 +413,7 @@ mod tests {
             session_name: None,
             created_at: Timestamp(1000),
             origin: String::new(),
+            calls: 1,
         });
         record.state.move_to(Stage::Running);
         record

@@ -56,8 +56,17 @@ pub fn from_single_row(sql: &impl Sql) -> Result<Record, SqlError> {
 fn translate(old: OldRecord) -> Record {
     let OldJob { run_id, workspace_id, person, generation, reserved, session_name, created_at } = old.job;
     let work = Work::Forge(generation);
-    let job =
-        Job { run_id, workspace_id, person, work, reserved, session_name, created_at, origin: String::new() };
+    let job = Job {
+        run_id,
+        workspace_id,
+        person,
+        work,
+        reserved,
+        session_name,
+        created_at,
+        origin: String::new(),
+        calls: 1,
+    };
     let (stage, item) = match old.stage {
         OldStage::Reserving => (Stage::Reserving, ItemStage::Waiting),
         OldStage::Accepted => (Stage::Running, ItemStage::Ready),

@@ -6,6 +6,7 @@ use crate::crypto;
 use crate::error::{Code, Refusal};
 use crate::id::{RunId, WorkspaceId};
 use crate::platform::Platform;
+use crate::providers::Catalogue;
 use crate::runs::{self, Job, Started, View, Work};
 use crate::units::Units;
 use crate::workspace::Terms;
@@ -74,6 +75,14 @@ pub async fn start<P: Platform>(
     }
     let now = context.platform.now();
     let what = work.subject().to_owned();
+    let calls = match &work {
+        Work::Forge(generation) => {
+            let found = Catalogue::of(context.platform.config()).provider_of(&generation.model_id);
+            let per_call = found.map_or(generation.batch_size, |(_, model)| model.per_call);
+            generation.batch_size.div_ceil(per_call.max(1))
+        }
+        Work::Workflow(_) => 1,
+    };
     let job = Job {
         run_id: RunId::mint(now, &context.platform.random()),
         workspace_id,
@@ -83,6 +92,7 @@ pub async fn start<P: Platform>(
         session_name,
         created_at: now,
         origin: context.origin.to_owned(),
+        calls,
     };
     let terms = Terms {
         arguments,

@@ -9,11 +9,15 @@ use serde_json::{Map, Value};
 use std::borrow::Cow;
 
 /// The request as `model` takes it. None: it cannot say all that was said.
-pub fn translate<'a>(asked: &'a Generation, model: &Model) -> Option<Cow<'a, Generation>> {
+pub fn translate<'a>(
+    catalogue: Catalogue<'_>,
+    asked: &'a Generation,
+    model: &Model,
+) -> Option<Cow<'a, Generation>> {
     if asked.model_id == model.id {
         return Some(Cow::Borrowed(asked));
     }
-    let (_, first) = Catalogue::find(&asked.model_id)?;
+    let (_, first) = catalogue.provider_of(&asked.model_id)?;
     let guidance_fits = asked.guidance.iter().all(|file| {
         let of_kind = asked.guidance.iter().filter(|other| other.kind == file.kind).count();
         model.guidance.iter().any(|slot| slot.kind == file.kind && of_kind <= slot.at_most)
@@ -68,9 +72,10 @@ pub fn alternate(
     tried: &[String],
     most: Units,
 ) -> Option<&'static Model> {
-    let (_, first) = Catalogue::find(&asked.model_id)?;
+    let (_, first) = catalogue.provider_of(&asked.model_id)?;
     let untried = first.alternates.iter().filter(|id| !tried.iter().any(|tried| tried == *id));
     untried.filter_map(|id| catalogue.model(id)).find(|model| {
-        translate(asked, model).is_some_and(|generation| catalogue.price(model, &generation) <= most)
+        translate(catalogue, asked, model)
+            .is_some_and(|generation| catalogue.price(model, &generation) <= most)
     })
 }

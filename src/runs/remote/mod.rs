@@ -46,9 +46,10 @@ pub(super) async fn step<P: Platform, S: Storage>(
     asked: &Generation,
 ) -> Result<bool, Unavailable> {
     let id = if item.remote.model_id.is_empty() { &asked.model_id } else { &item.remote.model_id };
-    let Some((provider, model)) = Catalogue::find(id) else { return Ok(false) };
+    let catalogue = Catalogue::of(seen.platform.config());
+    let Some((provider, model)) = catalogue.provider_of(id) else { return Ok(false) };
     let Some(adapter) = provider.adapter() else { return Ok(false) };
-    let translated = fallback::translate(asked, model);
+    let translated = fallback::translate(catalogue, asked, model);
     let Some(generation) = translated.as_ref() else { return Ok(false) };
     let step = Step { seen, item, asked, generation, model, provider, adapter };
     let now = seen.platform.now();
