@@ -18,6 +18,7 @@
 //   up.take(scope, word) true the first N times for that scope, N being what `up:word=N` said
 //   up.hold()            settled() waits until the function it returns is called
 //   up.later(ms, f), up.sleep(ms)   timers that stop() ends
+//   media.mjs makes the bytes: png svg wav glb mp4, each another for another seed
 //   up.file(job, { name, type, bytes })  -> path; served at up.url + path with the file words of the job's prompt
 //   up.deliver(job, { url, kind, letter, retries })  letter() => { headers, body }, made anew for each attempt
 //   up.announce(job, { url, retries, real, old, other, earlier })  sends what the words of a finished job say
