@@ -25,10 +25,11 @@ const DONE = ["succeeded", "failed", "canceled", "aborted"];
 export async function startReplicate({ port, seed, chaos, pageSize = 100, clock = 1 } = {}) {
   const up = new Upstream({ provider: "replicate", seed, chaos, credential, forms: FORMS });
   const secret = () => `whsec_${randomBytes(24).toString("base64")}`;
-  Object.assign(up, { key: `r8_${up.hex(18)}`, secret: secret(), formerSecret: secret(), pageSize, clock, uploads: [] });
+  Object.assign(up, { key: `r8_${up.hex(18)}`, secret: secret(), formerSecret: secret(), pageSize, clock, uploads: [], versions: new Map() });
   const job = ({ params: [id] }) => up.jobs.find((made) => made.id === id);
   up.route("POST", /^\/v1\/models\/([^/]+)\/([^/]+)\/predictions$/, "submit", (call) => submit(up, call, ofModel(call)));
-  up.route("POST", /^\/v1\/predictions$/, "submit", (call) => submit(up, call, ofVersion(call)));
+  up.route("POST", /^\/v1\/predictions$/, "submit", (call) => submit(up, call, ofVersion(up, call)));
+  up.route("GET", /^\/v1\/models\/([^/]+)\/([^/]+)$/, "model", ({ params: [owner, name] }) => (owner === "no-such" ? FORMS.notFound() : { body: modelOf(up, owner, name) }));
   up.route("GET", /^\/v1\/predictions$/, "list", (call) => list(up, call));
   up.route("GET", /^\/v1\/predictions\/([^/]+)$/, "status", (call) => read(up, call, job(call)));
   up.route("POST", /^\/v1\/predictions\/([^/]+)\/cancel$/, "cancel", (call) => cancel(up, call, job(call)));
@@ -70,12 +71,21 @@ function ofModel({ params: [owner, name] }) {
 }
 
 // A version is a bare id, owner/name of an official model, or owner/name:id.
-function ofVersion({ json }) {
+function ofVersion(up, { json }) {
   const version = json?.version;
   if (typeof version !== "string") return { refusal: invalid("(root)", "version is required") };
   const [, model, id] = /^(?:([^/:]+\/[^/:]+):?)?([0-9a-f]{64})?$/.exec(version) ?? [];
-  if (id) return { model: model ?? "replicate/hello-world", version: id };
+  if (id) return { model: model ?? up.versions.get(id) ?? "replicate/hello-world", version: id };
   return model && isOfficial(model) ? { model, version: "hidden" } : { refusal: NO_VERSION() };
+}
+
+// A version is named by its model, so that the bare id finds the form of its output.
+function modelOf(up, owner, name) {
+  const id = createHash("sha256").update(`${owner}/${name}`).digest("hex");
+  up.versions.set(id, `${owner}/${name}`);
+  const url = `https://replicate.com/${owner}/${name}`;
+  const version = { id, created_at: iso(0), cog_version: "0.9.0", openapi_schema: {} };
+  return { url, owner, name, description: null, visibility: "public", is_official: isOfficial(`${owner}/${name}`), run_count: 1, latest_version: version };
 }
 
 // "1h30m45s", "5m", "30": seconds.
@@ -109,8 +119,11 @@ function begin(up, { model, version, json, prompt, cancelAfter }) {
   const job = up.job({ id, endpoint: model, model, version, input, prompt, webhook, webhook_events_filter, cancelAfter, state: "starting", logs: "", output: null, error: null });
   job.halt = new AbortController();
   job.done = new Promise((resolve) => (job.tell = resolve));
-  if (job.words["callback-early"]) job.early = finish(up, job, "succeeded");
-  else live(up, job);
+  if (job.words["callback-early"]) {
+    job.startedAt = Date.now();
+    job.early = finish(up, job, "succeeded");
+  }
+  if (!job.early) live(up, job);
   if (cancelAfter !== undefined) limit(up, job, secondsOf(cancelAfter));
   return job;
 }
