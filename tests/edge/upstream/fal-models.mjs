@@ -137,17 +137,19 @@ function outputOf({ shape, endpoint, files, input, seed, said }) {
   if (shape === "images") return { images: files, seed };
   const [file] = files;
   if (shape === "vector") return present({ image: file });
-  if (shape === "image") return present({ image: file, seed, timings });
   if (shape === "model") return modelOutput({ endpoint, file, seed, prompt, timings });
   if (endpoint.includes("ace-step")) return present({ audio: file, seed, tags: input.tags ?? prompt, lyrics: input.lyrics ?? "" });
-  return present({ [shape]: file, seed });
+  const isSeeded = /clarity-upscaler|seedvr|stable-audio-25/.test(endpoint);
+  return present({ [shape]: file, ...(isSeeded && { seed }), ...(endpoint.includes("clarity-upscaler") && { timings }) });
 }
 
 function modelOutput({ endpoint, file, seed, prompt, timings }) {
   if (endpoint.startsWith("tripo3d/")) return present({ model_mesh: file, task_id: "a-task" });
-  if (/\/trellis$|hunyuan3d\/v2|rodin/.test(endpoint)) return present({ model_mesh: file, seed, timings });
-  if (/trellis-2/.test(endpoint)) return present({ model_glb: file });
-  return present({ model_glb: file, model_urls: present({ glb: file }), seed, prompt });
+  if (endpoint.endsWith("/trellis")) return present({ model_mesh: file, timings });
+  if (/hunyuan3d\/v2|rodin/.test(endpoint)) return present({ model_mesh: file, seed });
+  if (endpoint.includes("trellis-2")) return present({ model_glb: file });
+  const isMeshy = endpoint.includes("meshy");
+  return present({ model_glb: file, model_urls: present({ glb: file }), seed, ...(isMeshy && { prompt }) });
 }
 
 // A model that made nothing leaves the field out.

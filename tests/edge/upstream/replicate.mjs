@@ -167,7 +167,7 @@ async function live(up, job) {
 function wording({ words: said }) {
   if (said.moderated === 2) return "NSFW content detected. Try running it again, or try a different prompt.";
   if (said.moderated) return "The input or output was flagged as sensitive. Please try again with different inputs. (E005)";
-  return said["fail-late"] ? "CUDA out of memory. Tried to allocate 2.00 GiB" : "Prediction failed: the model could not process the input";
+  return said["fail-late"] ? "CUDA out of memory. Tried to allocate 2.00 GiB" : "Model could not process the input";
 }
 
 /// Resolves with the answer to the first callback.
