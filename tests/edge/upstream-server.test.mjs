@@ -144,17 +144,19 @@ test("files: each fault of a download", async () => {
   assert.equal((await fetch(`${fake.url}/files/nobody/0.png`)).status, 404);
 });
 
-test("settled waits for jobs and callbacks, stop for nothing", async () => {
+test("settled waits for jobs and callbacks, stop for nothing", async (t) => {
   const own = await startFal();
-  const receiver = await startReceiver(async () => {
+  t.after(() => own.stop());
+  const receiver = await startReceiver(async (_, index) => {
     await sleep(100);
-    return 200;
+    return index === 0 ? 500 : 200;
   });
+  t.after(() => receiver.stop());
   await submit("up:slow=0.3 up:callback-late=0.2", { at: own, webhook: receiver.url });
   const began = Date.now();
   await own.settled();
-  assert.ok(Date.now() - began >= 590);
-  assert.deepEqual(own.callbacks.map(({ kind, status }) => [kind, status]), [["real", 200]]);
+  assert.ok(Date.now() - began >= 790);
+  assert.deepEqual(own.callbacks.map(({ kind, status }) => [kind, status]), [["real", 500], ["real", 200]]);
   assert.deepEqual([own.count("submit"), own.count("file"), own.calls[0].key], [1, 0, true]);
   await submit("up:slow=60", { at: own });
   const asked = own.settled();
@@ -162,7 +164,6 @@ test("settled waits for jobs and callbacks, stop for nothing", async () => {
   await own.stop();
   await asked;
   assert.ok(Date.now() - stopping < 500);
-  await receiver.stop();
 });
 
 // Tries until it has an answer that makes sense, as a stubborn client would.
@@ -191,9 +192,10 @@ async function throughChaos(at, webhook, index) {
   return { id: submitted.request_id, file };
 }
 
-test("chaos strikes everywhere, takes nothing for good and charges only for what was made", async () => {
+test("chaos strikes everywhere, takes nothing for good and charges only for what was made", async (t) => {
   const receiver = await startReceiver();
   const wild = await startFal({ seed: 1, chaos: { seed: 7, percent: 30 } });
+  t.after(() => Promise.all([wild.stop(), receiver.stop()]));
   const got = await Promise.all(Array.from({ length: 25 }, (_, index) => throughChaos(wild, receiver.url, index)));
   await wild.settled();
   const faults = new Set(wild.calls.map(({ chaos }) => chaos).filter(Boolean));
@@ -205,8 +207,10 @@ test("chaos strikes everywhere, takes nothing for good and charges only for what
   assert.equal(submits.filter(({ jobId }) => jobId).length, wild.jobs.length, "one job for each submit that was read");
   const deliveries = wild.jobs.map(({ id }) => receiver.letters.filter(({ json }) => json.request_id === id).length);
   assert.deepEqual([...new Set(deliveries)].sort(), [0, 1, 2], "missing, delivered, twice");
-  await wild.stop();
-  await receiver.stop();
+  for (const { chaos, status, jobId } of submits) {
+    if (chaos?.startsWith("cut")) assert.deepEqual([status, Boolean(jobId)], ["cut", chaos === "cut-after"]);
+    if (["429", "500", "503"].includes(chaos)) assert.deepEqual([String(status), jobId], [chaos, undefined]);
+  }
   assert.deepEqual(wild.bugs, []);
 });
 
@@ -240,4 +244,6 @@ test("the files are real, and another for another seed", async () => {
   film.flush();
   const [track] = info.videoTracks;
   assert.deepEqual([track.codec, track.nb_samples, track.video], ["avc1.42c00a", 8, { width: 16, height: 16 }]);
+  const samples = film.getTrackSamplesInfo(track.id);
+  assert.deepEqual([samples.length, samples.at(-1).offset + samples.at(-1).size], [8, bytes.length]);
 });
