@@ -21,6 +21,9 @@ const SLOW_MS = 150;
 const ajv = new Ajv({ strict: true, allowUnionTypes: true });
 const when = { type: "string", pattern: String.raw`^\d{4}-\d\d-\d\dT[\d:.]+Z$` };
 const text = { type: "string" };
+const numberOrNull = { type: ["number", "null"] };
+const LEVELS = ["STDERR", "STDOUT", "ERROR", "INFO", "WARN", "DEBUG"];
+const PROBLEMS = ["authorization_error", "validation_error", "not_found", "rate_limited", "server_error", "not_implemented"];
 const amount = { type: "number", minimum: 0 };
 const object = (properties, optional = []) => ({ type: "object", properties, required: Object.keys(properties).filter((name) => !optional.includes(name)) });
 const paged = (name, items) => object({ next_cursor: { type: ["string", "null"] }, has_more: { type: "boolean" }, [name]: { type: "array", items } });
@@ -28,12 +31,49 @@ const paged = (name, items) => object({ next_cursor: { type: ["string", "null"] 
 const SCHEMAS = {
   pricing: paged("prices", object({ endpoint_id: text, unit_price: amount, unit: text, currency: { type: "string", minLength: 3, maxLength: 3 } })),
   requests: paged("items", object(
-    { request_id: { type: "string", pattern: "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$" }, endpoint_id: text, started_at: when, sent_at: when, ended_at: { type: ["string", "null"] }, status_code: { type: ["integer", "null"] }, duration: { type: ["number", "null"] }, json_input: {}, json_output: {} },
+    {
+      request_id: { type: "string", pattern: "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$" },
+      endpoint_id: text,
+      started_at: when,
+      sent_at: when,
+      ended_at: { type: ["string", "null"] },
+      status_code: { type: ["integer", "null"] },
+      duration: numberOrNull,
+      json_input: {},
+      json_output: {},
+    },
     ["ended_at", "status_code", "duration", "json_input", "json_output"],
   )),
-  billing: paged("billing_events", object({ request_id: text, endpoint_id: text, timestamp: text, output_units: { type: ["number", "null"] }, unit_price: { type: ["number", "null"] }, percent_discount: { type: ["number", "null"] }, cost_subtotal: amount, cost_discount: amount, cost_total: amount, cost_estimate_nano_usd: amount })),
-  error: object({ error: object({ type: { enum: ["authorization_error", "validation_error", "not_found", "rate_limited", "server_error", "not_implemented"] }, message: text, docs_url: text, request_id: text }, ["docs_url", "request_id"]) }),
-  status: object({ status: { enum: ["IN_QUEUE", "IN_PROGRESS", "COMPLETED"] }, request_id: text, response_url: text, status_url: text, cancel_url: text, queue_position: { type: "integer" }, logs: { type: "array", items: object({ message: text, level: { enum: ["STDERR", "STDOUT", "ERROR", "INFO", "WARN", "DEBUG"] }, source: { const: "USER" }, timestamp: when }) }, metrics: object({ inference_time: { type: ["number", "null"] } }), error: text, error_type: text }, ["queue_position", "logs", "metrics", "error", "error_type"]),
+  billing: paged("billing_events", object({
+    request_id: text,
+    endpoint_id: text,
+    timestamp: text,
+    output_units: numberOrNull,
+    unit_price: numberOrNull,
+    percent_discount: numberOrNull,
+    cost_subtotal: amount,
+    cost_discount: amount,
+    cost_total: amount,
+    cost_estimate_nano_usd: amount,
+  })),
+  error: object({
+    error: object({ type: { enum: PROBLEMS }, message: text, docs_url: text, request_id: text }, ["docs_url", "request_id"]),
+  }),
+  status: object(
+    {
+      status: { enum: ["IN_QUEUE", "IN_PROGRESS", "COMPLETED"] },
+      request_id: text,
+      response_url: text,
+      status_url: text,
+      cancel_url: text,
+      queue_position: { type: "integer" },
+      logs: { type: "array", items: object({ message: text, level: { enum: LEVELS }, source: { const: "USER" }, timestamp: when }) },
+      metrics: object({ inference_time: numberOrNull }),
+      error: text,
+      error_type: text,
+    },
+    ["queue_position", "logs", "metrics", "error", "error_type"],
+  ),
   cancel: object({ status: { enum: ["OK", "CANCELLATION_REQUESTED", "ALREADY_COMPLETED", "NOT_FOUND"] } }),
   problems: object({ detail: { type: "array", minItems: 1, items: object({ loc: { type: "array" }, msg: text, type: text, url: text, input: {} }, ["url", "input"]) } }),
 };
@@ -299,7 +339,11 @@ test("a callback is signed as fal's page says, on success and on failure", async
 test("false, old, foreign and repeated callbacks", async () => {
   const id = await called("up:slow=0.2 up:callback-forged up:callback-twice up:callback-replayed up:callback-other", "/many");
   const letters = await lettersTo("/many", 5);
-  const judged = await Promise.all(letters.map(async (letter) => [letter.json.status, await verify(letter), await verify(letter, 1e6), letter.json.request_id === id, letter.headers["x-fal-webhook-user-id"] === fake.userId]));
+  const judge = async (letter) => {
+    const [isNow, isEver] = [await verify(letter), await verify(letter, 1e6)];
+    return [letter.json.status, isNow, isEver, letter.json.request_id === id, letter.headers["x-fal-webhook-user-id"] === fake.userId];
+  };
+  const judged = await Promise.all(letters.map(judge));
   assert.deepEqual(judged, [
     ["ERROR", false, false, true, true],
     ["OK", true, true, false, false],

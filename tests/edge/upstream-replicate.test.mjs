@@ -35,8 +35,26 @@ const SCHEMAS = {
   list: object({ next: textOrNull, previous: textOrNull, results: { type: "array", items: PREDICTION } }),
   account: object({ type: { enum: ["organization", "user"] }, username: text, name: text, github_url: uri, avatar_url: uri }, ["name", "github_url", "avatar_url"]),
   secret: object({ key: { type: "string", pattern: "^whsec_" } }),
-  file: object({ id: text, urls: object({ get: uri }), content_type: text, size: { type: "integer" }, checksums: object({ sha256: text }), metadata: { type: "object" }, created_at: when, expires_at: when }),
-  model: object({ url: text, owner: text, name: text, visibility: { enum: ["public", "private"] }, is_official: { type: "boolean" }, run_count: { type: "integer" }, description: textOrNull, latest_version: { type: ["object", "null"] } }),
+  file: object({
+    id: text,
+    urls: object({ get: uri }),
+    content_type: text,
+    size: { type: "integer" },
+    checksums: object({ sha256: text }),
+    metadata: { type: "object" },
+    created_at: when,
+    expires_at: when,
+  }),
+  model: object({
+    url: text,
+    owner: text,
+    name: text,
+    visibility: { enum: ["public", "private"] },
+    is_official: { type: "boolean" },
+    run_count: { type: "integer" },
+    description: textOrNull,
+    latest_version: { type: ["object", "null"] },
+  }),
 };
 const validators = Object.fromEntries(Object.entries(SCHEMAS).map(([name, schema]) => [name, ajv.compile(schema)]));
 
@@ -98,8 +116,10 @@ test("the extracts refuse what does not fit them", async () => {
 });
 
 test("a prediction starts, runs and succeeds", async () => {
-  const made = fits("prediction", await replicate.predictions.create({ model: FLUX, input: { prompt: "up:queued=0.1 up:slow=0.2 a fox", num_outputs: 2, width: 96, height: 40 }, webhook_events_filter: ["completed"], webhook: `${receiver.url}/lifecycle` }));
-  assert.deepEqual([made.status, made.version, made.webhook, made.webhook_events_filter], ["starting", "hidden", `${receiver.url}/lifecycle`, ["completed"]]);
+  const input = { prompt: "up:queued=0.1 up:slow=0.2 a fox", num_outputs: 2, width: 96, height: 40 };
+  const hook = { webhook: `${receiver.url}/lifecycle`, webhook_events_filter: ["completed"] };
+  const made = fits("prediction", await replicate.predictions.create({ model: FLUX, input, ...hook }));
+  assert.deepEqual([made.status, made.version, made.webhook, made.webhook_events_filter], ["starting", "hidden", ...Object.values(hook)]);
   const seen = new Set();
   const done = await replicate.wait(made, { interval: 20 }, ({ status }) => void seen.add(status));
   assert.deepEqual([...seen], ["starting", "processing"]);
@@ -281,7 +301,8 @@ test("callbacks are signed, and follow the filter", async () => {
 });
 
 test("false, old, foreign, repeated and reordered callbacks", async () => {
-  const { id } = await create("up:slow=0.2 up:callback-forged up:callback-twice up:callback-replayed up:callback-other up:callback-reordered", { webhook: `${receiver.url}/many`, webhook_events_filter: ["completed"] });
+  const all = "up:callback-forged up:callback-twice up:callback-replayed up:callback-other up:callback-reordered";
+  const { id } = await create(`up:slow=0.2 ${all}`, { webhook: `${receiver.url}/many`, webhook_events_filter: ["completed"] });
   const letters = await lettersTo("/many", 6);
   const judged = await Promise.all(letters.map(async (letter) => [letter.json.status, await isValid(letter), isFresh(letter), letter.json.id === id]));
   assert.deepEqual(judged, [
@@ -307,7 +328,9 @@ test("a callback comes early, again under its id after a refusal, not after a re
   assert.ok(answeredAt - receiver.to("/early")[0].at >= SLOW_MS - 5, "the submit is answered when the callback is");
   answers.set("/flaky", [500, 500, 200]);
   answers.set("/moved", [{ status: 301, headers: { location: `${receiver.url}/elsewhere` } }]);
-  for (const [prompt, path] of [["two", "/flaky"], ["three", "/moved"], ["up:no-callback", "/never"], ["up:fail", "/failed"]]) await create(prompt, { webhook: receiver.url + path, webhook_events_filter: ["completed"] });
+  for (const [prompt, path] of [["two", "/flaky"], ["three", "/moved"], ["up:no-callback", "/never"], ["up:fail", "/failed"]]) {
+    await create(prompt, { webhook: receiver.url + path, webhook_events_filter: ["completed"] });
+  }
   const lost = await create("up:slow=5", { webhook: `${receiver.url}/canceled`, webhook_events_filter: ["completed"] });
   await replicate.predictions.cancel(lost.id);
   await fake.settled();

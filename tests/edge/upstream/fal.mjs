@@ -93,7 +93,11 @@ function submit(up, call) {
   if (input === undefined || typeof input !== "object") return detail(400, "Invalid JSON body", "bad_request");
   const prompt = promptOf(input);
   const create = () => begin(up, call, { endpoint, input, prompt });
-  return up.submit(call, { prompt, create, reply: (job) => ({ body: { status: "IN_QUEUE", ...addresses(up, job), gateway_request_id: job.id, queue_position: 0 }, headers: { "x-fal-request-id": job.id } }) });
+  const reply = (job) => ({
+    body: { status: "IN_QUEUE", ...addresses(up, job), gateway_request_id: job.id, queue_position: 0 },
+    headers: { "x-fal-request-id": job.id },
+  });
+  return up.submit(call, { prompt, create, reply });
 }
 
 function addresses(up, job) {
@@ -104,7 +108,8 @@ function addresses(up, job) {
 function begin(up, call, { endpoint, input, prompt }) {
   const headers = Object.fromEntries(Object.entries(call.headers).filter(([name]) => name.startsWith("x-fal-")));
   const webhook = call.query.get("fal_webhook") ?? undefined;
-  const job = up.job({ id: randomUUID(), endpoint, input, prompt, webhook, headers, state: "IN_QUEUE", logs: [] });
+  const id = up.hex(16).replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12})$/, "$1-$2-4$3-8$4-$5");
+  const job = up.job({ id, endpoint, input, prompt, webhook, headers, state: "IN_QUEUE", logs: [] });
   job.halt = new AbortController();
   if (job.words["callback-early"]) job.early = finish(up, job);
   else live(up, job);
@@ -142,8 +147,10 @@ function log(job, message) {
 }
 
 const item = (type, msg, more) => ({ loc: ["body", "prompt"], msg, type, url: `https://docs.fal.ai/errors#${type}`, ...more });
-const STARTED_TOO_LATE = { status: 504, body: { detail: "Request timed out", error_type: "request_timeout" }, headers: { "x-fal-error-type": "request_timeout", "x-fal-request-timeout-type": "user" } };
-const CANCELLED = { status: 499, body: { detail: "Request was cancelled", error_type: "client_cancelled" }, headers: { "x-fal-error-type": "client_cancelled" } };
+const typed = (status, text, error_type, headers) => ({ status, body: { detail: text, error_type }, headers: { "x-fal-error-type": error_type, ...headers } });
+const STARTED_TOO_LATE = typed(504, "Request timed out", "request_timeout", { "x-fal-request-timeout-type": "user" });
+const CANCELLED = typed(499, "Request was cancelled", "client_cancelled");
+const PAYLOAD_ERROR = "Response payload is not JSON serializable. Use the queue endpoint to retrieve the response.";
 
 // The queue knows nothing of a model's input: what a model refuses is refused by the finished request.
 function failure(job) {
@@ -155,7 +162,7 @@ function failure(job) {
   }
   if (said.fail) return model(500, item("downstream_service_error", "Downstream service error", { loc: ["body"] }), true);
   if (!said["fail-late"]) return undefined;
-  return { status: 503, body: { detail: "Runner disconnected", error_type: "runner_disconnected" }, headers: { "x-fal-error-type": "runner_disconnected", "x-fal-retryable": "true" } };
+  return typed(503, "Runner disconnected", "runner_disconnected", { "x-fal-retryable": "true" });
 }
 
 /// Resolves with the answer to the first callback.
@@ -164,8 +171,8 @@ function finish(up, job, forced) {
   job.endedAt = Date.now();
   job.state = "COMPLETED";
   log(job, "Done");
-  job.result = forced ?? failure(job) ?? success(up, job);
-  job.result.headers = { ...job.result.headers, "x-fal-request-id": job.id };
+  const result = forced ?? failure(job) ?? success(up, job);
+  job.result = { ...result, headers: { ...result.headers, "x-fal-request-id": job.id } };
   const sender = (letter) => () => letter(up, job);
   return up.announce(job, {
     url: job.webhook,
@@ -187,7 +194,7 @@ function bodyOf(job, { status, body }) {
   const { words: said, id } = job;
   const ids = { request_id: id, gateway_request_id: said.requeued ? randomUUID() : id };
   if (status !== 200) return { ...ids, status: "ERROR", error: `Invalid status code: ${status}`, payload: body };
-  if (said["payload-error"]) return { ...ids, status: "OK", payload: null, payload_error: "Response payload is not JSON serializable. Either return a JSON serializable object or use the queue endpoint to retrieve the response." };
+  if (said["payload-error"]) return { ...ids, status: "OK", payload: null, payload_error: PAYLOAD_ERROR };
   return { ...ids, status: "OK", payload: body };
 }
 
@@ -282,7 +289,7 @@ function cancel(up, call, job) {
   job.cancelled = true;
   if (!job.words["cancel-ignored"]) {
     job.halt.abort();
-    finish(up, job, { ...CANCELLED });
+    finish(up, job, CANCELLED);
   }
   return wasQueued && !job.words["cancel-ignored"] ? { status: 200, body: { status: "OK" } } : { status: 202, body: { status: "CANCELLATION_REQUESTED" } };
 }

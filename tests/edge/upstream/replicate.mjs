@@ -20,6 +20,7 @@ const PRICE_PER_SECOND = 0.000975;
 const PRICE_PER_OUTPUT = 0.03;
 // About a minute in reality.
 const REDELIVERY_MS = [100, 200, 400, 800, 1600];
+const ACCOUNT = { type: "organization", username: "acme", name: "Acme Corp, Inc.", github_url: "https://github.com/acme" };
 const DONE = ["succeeded", "failed", "canceled", "aborted"];
 
 export async function startReplicate({ port, seed, chaos, pageSize = 100, clock = 1 } = {}) {
@@ -34,7 +35,7 @@ export async function startReplicate({ port, seed, chaos, pageSize = 100, clock 
   up.route("GET", /^\/v1\/predictions\/([^/]+)$/, "status", (call) => read(up, call, job(call)));
   up.route("POST", /^\/v1\/predictions\/([^/]+)\/cancel$/, "cancel", (call) => cancel(up, call, job(call)));
   up.route("GET", /^\/v1\/webhooks\/default\/secret$/, "secret", () => ({ body: { key: up.secret } }));
-  up.route("GET", /^\/v1\/account$/, "account", () => ({ body: { type: "organization", username: "acme", name: "Acme Corp, Inc.", github_url: "https://github.com/acme" } }));
+  up.route("GET", /^\/v1\/account$/, "account", () => ({ body: ACCOUNT }));
   uploads(up);
   return up.listen(port);
 }
@@ -260,7 +261,10 @@ function show(up, job) {
     created_at: iso(job.createdAt),
     ...(job.deadline && { deadline: iso(job.deadline) }),
     ...(job.startedAt && { started_at: iso(job.startedAt) }),
-    ...(job.endedAt && { completed_at: iso(job.endedAt), metrics: { ...(job.startedAt && { predict_time: seconds(job.startedAt) }), total_time: seconds(job.createdAt) } }),
+    ...(job.endedAt && {
+      completed_at: iso(job.endedAt),
+      metrics: { ...(job.startedAt && { predict_time: seconds(job.startedAt) }), total_time: seconds(job.createdAt) },
+    }),
     ...(job.webhook && { webhook: job.webhook }),
     ...(job.webhook_events_filter && { webhook_events_filter: job.webhook_events_filter }),
     urls: { cancel: `${base}/cancel`, get: base, web: `${up.url}/p/${job.id}` },
