@@ -38,7 +38,8 @@ const FORMS = {
 
 export async function startWorkersAI({ port, seed, chaos } = {}) {
   const up = new Upstream({ provider: "workers-ai", seed, chaos, forms: FORMS });
-  up.route("POST", /^\/(?:ai-gateway\/)?run(?:\/(.+))?$/, "submit", (call) => run(up, call));
+  up.route("POST", /^\/(?:ai-gateway\/)?run$/, "submit", (call) => run(up, call, call.headers["cf-consn-model-id"]));
+  up.route("POST", /^\/run\/(.+)$/, "submit", (call) => run(up, call, call.params[0]));
   await up.listen(port);
   up.server.prependListener("request", (_, response) => response.setHeader("cf-ai-req-id", up.hex(16)));
   return up;
@@ -53,8 +54,7 @@ async function given(call) {
   return { inputs: fields && { ...JSON.parse(userInputs), ...fields }, options, isForm: true };
 }
 
-async function run(up, call) {
-  const id = call.params[0] ?? call.headers["cf-consn-model-id"];
+async function run(up, call, id) {
   const model = MODELS[id];
   if (!model) return refusal(400, 5007, `No such model ${id} or task`);
   const { inputs, options, isForm } = await given(call);
