@@ -53,7 +53,8 @@ export async function startElevenLabs({ port, seed, chaos } = {}) {
   up.route("GET", /^\/v2\/voices$/, "voices", ({ query }) => voicesPage(query));
   up.route("GET", /^\/v1\/user\/subscription$/, "pricing", () => ({ body: subscription(up) }));
   up.route("GET", /^\/v1\/history$/, "list", ({ query }) => history(up, query));
-  up.route("GET", /^\/v1\/history\/([^/]+)\/audio$/, "file", (call) => historyAudio(up, call));
+  up.route("GET", /^\/v1\/history\/([^/]+)$/, "list", (call) => withItem(up, call, (job) => ({ body: historyItem(job) })));
+  up.route("GET", /^\/v1\/history\/([^/]+)\/audio$/, "file", (call) => withItem(up, call, ({ sound: { bytes, type } }) => ({ body: bytes, headers: { "content-type": type } })));
   await up.listen(port);
   up.server.prependListener("request", (_, response) => response.setHeader("request-id", up.hex(10)));
   return up;
@@ -187,9 +188,9 @@ const historyItem = (job) => ({
   output_format: job.sound.format,
 });
 
-function historyAudio(up, call) {
+function withItem(up, call, reply) {
   const job = up.jobs.find((each) => each.id === call.params[0] && each.sound?.voice_id);
   if (!job) return detail(400, "history_item_not_found", "A history item with that id was not found.");
   call.record.jobId = job.id;
-  return { body: job.sound.bytes, headers: { "content-type": job.sound.type } };
+  return reply(job);
 }

@@ -7,8 +7,8 @@
 //     return Object.assign(up, { extras });        // the Upstream is the fake: url key jobs calls count() callbacks settled() stop()
 //
 //   credential(request)  the key a request carries, or undefined; routes that are not `open` refuse all but up.key
-//   forms                the provider's own bodies, each () => reply: auth quota invalid moderated throttled broken(status)
-//                        notFound; quota, invalid and moderated may be missing: then the word does nothing at submit
+//   forms                the provider's own bodies, each (call) => reply: auth quota invalid moderated throttled notFound and
+//                        broken(status, call); quota, invalid and moderated may be missing: then the word does nothing at submit
 //   reply                { status = 200, body = object | string | Buffer, headers, truncated } or CUT, or { write(response) }
 //   call                 { operation, method, path, params, query, headers, raw, json, record }; set record.jobId
 //   words(text)          {"slow": 2, "429": 1, "lost-submit": true, …} of `up:slow=2 up:429=1 up:lost-submit`
@@ -17,11 +17,12 @@
 //   up.job({ id, endpoint, input, prompt, webhook, … })   counts as existing upstream from here on
 //   up.take(scope, word) true the first N times for that scope, N being what `up:word=N` said
 //   up.hold()            settled() waits until the function it returns is called
-//   up.later(ms, f), up.sleep(ms)   timers that stop() ends
+//   up.later(ms, f), up.sleep(ms, signal)   timers that stop() ends
+//   media.mjs makes the bytes: png svg wav glb mp4, each another for another seed
 //   up.file(job, { name, type, bytes })  -> path; served at up.url + path with the file words of the job's prompt
 //   up.deliver(job, { url, kind, letter, retries })  letter() => { headers, body }, made anew for each attempt
 //   up.announce(job, { url, retries, real, old, other, earlier })  sends what the words of a finished job say
-//   up.statusFault(job)  the reply that a word forces on a read of the job's state, if any
+//   up.statusFault(job, call)  the reply that a word forces on a read of the job's state, if any
 //   up.bugs              what went wrong in the fake itself; a test that ends should find it empty
 import { createHash, randomBytes } from "node:crypto";
 import { createServer } from "node:http";
@@ -44,6 +45,12 @@ export function words(text) {
     found[word] = value === undefined ? true : Number(value);
   }
   return found;
+}
+
+// Models without a prompt are told by any of their texts.
+export function promptOf(input) {
+  const texts = Object.values(input).filter((value) => typeof value === "string");
+  return input.prompt ?? input.text ?? texts.join(" ");
 }
 
 // Mulberry32: small, and the same on every machine.
@@ -129,8 +136,9 @@ export class Upstream {
     };
   }
 
-  sleep(ms) {
-    return sleep(ms, undefined, { signal: this.ending.signal });
+  sleep(ms, signal) {
+    const { signal: ending } = this.ending;
+    return sleep(ms, undefined, { signal: signal ? AbortSignal.any([ending, signal]) : ending });
   }
 
   later(ms, work) {
@@ -183,13 +191,13 @@ export class Upstream {
 
   async #answer(route, call) {
     const refused = !route?.open && this.credential && call.record.key !== true;
-    if (refused) return this.forms.auth();
-    if (!route) return this.forms.notFound();
+    if (refused) return this.forms.auth(call);
+    if (!route) return this.forms.notFound(call);
     const chance = this.#chance(call.operation);
     if (chance) call.record.chaos = chance;
     if (chance === "cut-before") return CUT;
-    if (chance === "429") return limited(this.forms.throttled(), "429");
-    if (chance === "500" || chance === "503") return this.forms.broken(Number(chance));
+    if (chance === "429") return limited(this.forms.throttled(call), "429");
+    if (chance === "500" || chance === "503") return this.forms.broken(Number(chance), call);
     if (chance === "slow") await this.sleep(this.roll() * 1000);
     const reply = await route.handler(call);
     if (chance === "cut-after") return CUT;
@@ -216,34 +224,34 @@ export class Upstream {
 
   async submit(call, { prompt, create, reply }) {
     const said = words(prompt);
-    const refusal = this.#refusal(prompt, said);
+    const refusal = this.#refusal(call, prompt, said);
     if (refusal) return refusal;
     const job = await create();
     call.record.jobId = job.id;
     if (job.early) await Promise.race([job.early, this.sleep(1000)]);
     if (said["lost-submit"]) return CUT;
-    if (said["500-created"]) return this.forms.broken(500);
+    if (said["500-created"]) return this.forms.broken(500, call);
     if (said["hang-submit"]) await this.sleep(said["hang-submit"] * 1000);
     if (said["malformed-submit"]) return { body: "<html><body>One moment, please</body></html>", headers: { "content-type": "text/html" } };
     const answer = await reply(job);
     return said["truncated-submit"] ? { ...answer, truncated: "json" } : answer;
   }
 
-  #refusal(prompt, said) {
+  #refusal(call, prompt, said) {
     const due = (word) => this.take(prompt, word, said[word]);
     if (due("reset")) return CUT;
     for (const word of ["429", "429-date", "429-ms", "429-bare"]) {
-      if (due(word)) return limited(this.forms.throttled(), word);
+      if (due(word)) return limited(this.forms.throttled(call), word);
     }
-    for (const status of [500, 503]) if (due(String(status))) return this.forms.broken(status);
-    if (said.auth) return this.forms.auth();
+    for (const status of [500, 503]) if (due(String(status))) return this.forms.broken(status, call);
+    if (said.auth) return this.forms.auth(call);
     const word = ["quota", "invalid", "moderated"].find((word) => said[word] && this.forms[word]);
-    return word && this.forms[word]();
+    return word && this.forms[word](call);
   }
 
   // Words that hit a read of a job's state; undefined when none does.
-  statusFault(job) {
-    if (this.take(job.id, "status-500", job.words["status-500"])) return this.forms.broken(500);
+  statusFault(job, call) {
+    if (this.take(job.id, "status-500", job.words["status-500"])) return this.forms.broken(500, call);
     if (!this.take(job.id, "status-garbage", job.words["status-garbage"])) return undefined;
     return { body: "upstream connect error or disconnect/reset before headers", headers: { "content-type": "text/plain" } };
   }
