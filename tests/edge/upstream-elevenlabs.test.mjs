@@ -13,18 +13,46 @@ const count = { type: "integer" };
 const flag = { type: "boolean" };
 const orNull = (schema) => ({ anyOf: [schema, { type: "null" }] });
 const every = (schema, ...names) => Object.fromEntries(names.map((name) => [name, schema]));
-const all = (properties, optional = {}) => ({ type: "object", required: Object.keys(properties), properties: { ...properties, ...optional } });
+const all = (properties, optional = {}) => ({
+  type: "object",
+  required: Object.keys(properties),
+  properties: { ...properties, ...optional },
+});
 const list = (items) => ({ type: "array", items });
 
-const VOICE_MODEL = all({ ...every(text, "voice_id", "name"), category: { enum: ["generated", "cloned", "premade", "professional", "famous", "high_quality"] }, labels: { type: "object" }, available_for_tiers: list(text), high_quality_base_model_ids: list(text) });
+const VOICE_MODEL = all({
+  ...every(text, "voice_id", "name"),
+  category: { enum: ["generated", "cloned", "premade", "professional", "famous", "high_quality"] },
+  labels: { type: "object" },
+  available_for_tiers: list(text),
+  high_quality_base_model_ids: list(text),
+});
 const SCHEMAS = {
   unprocessable: all({ detail: list(all({ loc: list({ anyOf: [text, count] }), msg: text, type: text })) }),
   voices: all({ voices: list(VOICE_MODEL) }),
   voicesPage: all({ voices: list(VOICE_MODEL), has_more: flag, total_count: count }, { next_page_token: orNull(text) }),
   subscription: all({
     tier: text,
-    ...every(count, "character_count", "character_limit", "voice_slots_used", "professional_voice_slots_used", "professional_voice_slots_used_in_workspace", "voice_limit", "voice_add_edit_counter", "professional_voice_limit"),
-    ...every(flag, "can_extend_character_limit", "allowed_to_extend_character_limit", "can_extend_voice_limit", "can_use_instant_voice_cloning", "can_use_professional_voice_cloning", "has_open_invoices"),
+    ...every(
+      count,
+      "character_count",
+      "character_limit",
+      "voice_slots_used",
+      "professional_voice_slots_used",
+      "professional_voice_slots_used_in_workspace",
+      "voice_limit",
+      "voice_add_edit_counter",
+      "professional_voice_limit",
+    ),
+    ...every(
+      flag,
+      "can_extend_character_limit",
+      "allowed_to_extend_character_limit",
+      "can_extend_voice_limit",
+      "can_use_instant_voice_cloning",
+      "can_use_professional_voice_cloning",
+      "has_open_invoices",
+    ),
     max_character_limit_extension: orNull(count),
     max_credit_limit_extension: { anyOf: [count, { const: "unlimited" }] },
     current_overage: all(every(text, "amount", "currency")),
@@ -35,15 +63,31 @@ const SCHEMAS = {
     {
       history: list(
         all(
-          { history_item_id: text, ...every(count, "date_unix", "character_count_change_from", "character_count_change_to"), content_type: text, state: { enum: ["created", "deleted", "processing"] } },
-          { ...every(orNull(text), "request_id", "voice_id", "model_id", "voice_name", "text", "output_format"), voice_category: orNull({ enum: ["premade", "cloned", "generated", "professional"] }), source: orNull({ enum: ["TTS", "STS", "Projects", "Flows"] }), settings: orNull({ type: "object" }) },
+          {
+            history_item_id: text,
+            ...every(count, "date_unix", "character_count_change_from", "character_count_change_to"),
+            content_type: text,
+            state: { enum: ["created", "deleted", "processing"] },
+          },
+          {
+            ...every(orNull(text), "request_id", "voice_id", "model_id", "voice_name", "text", "output_format"),
+            voice_category: orNull({ enum: ["premade", "cloned", "generated", "professional"] }),
+            source: orNull({ enum: ["TTS", "STS", "Projects", "Flows"] }),
+            settings: orNull({ type: "object" }),
+          },
         ),
       ),
       has_more: flag,
     },
     { last_history_item_id: orNull(text), scanned_until: orNull(count) },
   ),
-  music: { type: "object", properties: { prompt: orNull({ type: "string", maxLength: 4100 }), music_length_ms: orNull({ type: "integer", minimum: 3000, maximum: 600_000 }) } },
+  music: {
+    type: "object",
+    properties: {
+      prompt: orNull({ type: "string", maxLength: 4100 }),
+      music_length_ms: orNull({ type: "integer", minimum: 3000, maximum: 600_000 }),
+    },
+  },
 };
 const ajv = new Ajv({ strict: true, strictRequired: true, allErrors: true });
 const compiled = Object.fromEntries(Object.entries(SCHEMAS).map(([name, schema]) => [name, ajv.compile(schema)]));
@@ -57,9 +101,17 @@ after(() => fake.stop());
 // The SDK's timer goes on after a request that failed, and the process with it.
 const TIMEOUT = { timeoutInSeconds: 5 };
 const client = (options = {}) => new ElevenLabsClient({ apiKey: fake.key, baseUrl: fake.url, maxRetries: 0, ...TIMEOUT, ...options });
-const say = (words, more = {}, options = {}) => client(options).textToSpeech.convert(VOICE, { text: words, modelId: "eleven_v3", ...more }).withRawResponse();
+const say = (words, more = {}, options = {}) =>
+  client(options)
+    .textToSpeech.convert(VOICE, { text: words, modelId: "eleven_v3", ...more })
+    .withRawResponse();
 const get = async (path) => (await fetch(fake.url + path, { headers: { "xi-api-key": fake.key } })).json();
-const post = (path, body) => fetch(fake.url + path, { method: "POST", headers: { "xi-api-key": fake.key, "content-type": "application/json" }, body: JSON.stringify(body) });
+const post = (path, body) =>
+  fetch(fake.url + path, {
+    method: "POST",
+    headers: { "xi-api-key": fake.key, "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
 const jobs = (prompt) => fake.jobs.filter((job) => job.prompt === prompt);
 
 async function collect(stream) {
@@ -69,7 +121,10 @@ async function collect(stream) {
 }
 
 async function refused(work, type, status, code) {
-  const error = await Promise.resolve(work).then(() => assert.fail("it was not refused"), (thrown) => thrown);
+  const error = await Promise.resolve(work).then(
+    () => assert.fail("it was not refused"),
+    (thrown) => thrown,
+  );
   assert.ok(error instanceof type, `${error.constructor.name}: ${error.message}`);
   assert.equal(error.statusCode, status);
   if (code) assert.equal(error.body.detail.status, code);
@@ -107,7 +162,10 @@ test("the file is what output_format says", async () => {
   const samples = (await say("bare", { outputFormat: "pcm_16000" })).data;
   assert.equal((await collect(samples)).length % 2, 0);
   // MPEG 1 at 44.1 kHz and MPEG 2 at 22.05 kHz: each frame begins where the one before ends.
-  for (const [outputFormat, head, length] of [["mp3_44100_128", "fffb90c0", 417], ["mp3_22050_32", "fff340c0", 104]]) {
+  for (const [outputFormat, head, length] of [
+    ["mp3_44100_128", "fffb90c0", 417],
+    ["mp3_22050_32", "fff340c0", 104],
+  ]) {
     const bytes = await collect((await say("frames", { outputFormat })).data);
     const start = 10 + bytes[9] + 128 * bytes[8];
     for (let at = start; at < bytes.length; at += length) assert.equal(bytes.toString("hex", at, at + 4), head);
@@ -122,12 +180,21 @@ test("sound effects and music", async () => {
   const effect = await client().textToSoundEffects.convert({ text: "rain", durationSeconds: 2 }).withRawResponse();
   assert.equal((await collect(effect.data)).toString("latin1", 0, 3), "ID3");
   assert.deepEqual([effect.rawResponse.headers.get("character-cost"), jobs("rain")[0].input.duration_seconds], ["80", 2]);
-  await refused(client().textToSoundEffects.convert({ text: "rain", durationSeconds: 31 }), ElevenLabsError, 400, "invalid_generation_settings");
+  await refused(
+    client().textToSoundEffects.convert({ text: "rain", durationSeconds: 31 }),
+    ElevenLabsError,
+    400,
+    "invalid_generation_settings",
+  );
   const song = await client().music.compose({ prompt: "a waltz", musicLengthMs: 3000, modelId: "music_v1" }).withRawResponse();
   assert.equal((await collect(song.data)).toString("latin1", 0, 3), "ID3");
   assert.match(song.rawResponse.headers.get("song-id"), /^[0-9a-f]+$/);
   assert.equal(jobs("a waltz")[0].charged, 45);
-  for (const [musicLengthMs, isFine] of [[2999, false], [600_001, false], [3001, true]]) {
+  for (const [musicLengthMs, isFine] of [
+    [2999, false],
+    [600_001, false],
+    [3001, true],
+  ]) {
     (isFine ? fits : misfits)("music", { prompt: "x", music_length_ms: musicLengthMs });
     const work = client().music.compose({ prompt: "up:slow=0", musicLengthMs });
     if (isFine) await collect(await work);
@@ -146,7 +213,10 @@ test("each refusal is the SDK's own error", async () => {
   fits("unprocessable", (await refused(say("up:invalid"), ElevenLabs.UnprocessableEntityError, 422)).body);
   await refused(say("up:moderated"), ElevenLabsError, 403, "content_against_policy");
   const limited = await refused(say("up:429=1"), ElevenLabsError, 429, "too_many_concurrent_requests");
-  assert.deepEqual([limited.rawResponse.headers.get("retry-after"), limited.rawResponse.headers.get("maximum-concurrent-requests")], ["1", "2"]);
+  assert.deepEqual(
+    [limited.rawResponse.headers.get("retry-after"), limited.rawResponse.headers.get("maximum-concurrent-requests")],
+    ["1", "2"],
+  );
   await refused(say("up:500=1"), ElevenLabsError, 500);
   await refused(say("up:503=1"), ElevenLabsError, 503);
   await refused(say("up:reset=1"), ElevenLabsError, undefined);
@@ -171,7 +241,10 @@ test("a lost answer has cost credits, and stands in the history", async () => {
     await refused(say(`ambiguous up:${word}`), ElevenLabsError, word === "lost-submit" ? undefined : 500);
     await fake.settled();
     const { history } = await client().history.list({ search: `up:${word}` });
-    assert.deepEqual(history.map(({ text: words, state }) => [words, state]), [[`ambiguous up:${word}`, "created"]]);
+    assert.deepEqual(
+      history.map(({ text: words, state }) => [words, state]),
+      [[`ambiguous up:${word}`, "created"]],
+    );
     const bytes = await collect(await client().history.getAudio(history[0].historyItemId));
     assert.equal(bytes.toString("latin1", 0, 3), "ID3");
   }
@@ -194,7 +267,10 @@ test("history: newest first, in pages, by voice and model, without effects and m
   assert.equal(second.hasMore, false);
   const everything = [...first.history, ...second.history];
   assert.equal(new Set(everything.map(({ historyItemId }) => historyItemId)).size, everything.length);
-  assert.deepEqual(everything.map(({ text: words }) => words).filter((words) => /rain|waltz|up:fail/.test(words)), []);
+  assert.deepEqual(
+    everything.map(({ text: words }) => words).filter((words) => /rain|waltz|up:fail/.test(words)),
+    [],
+  );
   assert.ok(everything[0].dateUnix >= everything.at(-1).dateUnix);
   const [morning] = (await client().history.list({ search: "Good morning", modelId: "eleven_flash_v2_5" })).history;
   assert.equal(morning.characterCountChangeTo - morning.characterCountChangeFrom, 6);
@@ -219,7 +295,10 @@ test("voices and the subscription", async () => {
   assert.equal((await client().voices.search({ pageSize: 1, nextPageToken })).voices[0].voiceId, VOICE);
   assert.equal((await client().voices.getAll()).voices.length, 2);
   const { characterCount } = await client().user.subscription.get();
-  assert.equal(characterCount, fake.jobs.reduce((total, job) => total + job.charged, 0));
+  assert.equal(
+    characterCount,
+    fake.jobs.reduce((total, job) => total + job.charged, 0),
+  );
 });
 
 test("answers that are not the sound", async () => {

@@ -16,26 +16,38 @@ before(async () => {
 after(() => Promise.all([local.stop(), sd.stop()]));
 
 const client = (fake) => new OpenAI({ apiKey: "none", baseURL: `${fake.url}/v1`, maxRetries: 0, logLevel: "off" });
-const post = (fake, path, body) => fetch(fake.url + path, { method: "POST", headers: body instanceof FormData ? {} : { "content-type": "application/json" }, body: body instanceof FormData ? body : JSON.stringify(body) });
+const post = (fake, path, body) =>
+  fetch(fake.url + path, {
+    method: "POST",
+    headers: body instanceof FormData ? {} : { "content-type": "application/json" },
+    body: body instanceof FormData ? body : JSON.stringify(body),
+  });
 const bytes = async (address) => Buffer.from(await (await fetch(address)).arrayBuffer());
 const fromBase64 = ({ b64_json }) => Buffer.from(b64_json, "base64");
 const picture = png({ seed: 1, width: 32, height: 16 });
 
 function form(fields) {
   const data = new FormData();
-  for (const [name, value] of Object.entries(fields)) Buffer.isBuffer(value) ? data.append(name, new Blob([value]), `${name}.png`) : data.append(name, value);
+  for (const [name, value] of Object.entries(fields))
+    Buffer.isBuffer(value) ? data.append(name, new Blob([value]), `${name}.png`) : data.append(name, value);
   return data;
 }
 
 async function refused(work, status) {
-  const error = await work.then(() => assert.fail("it was not refused"), (thrown) => thrown);
+  const error = await work.then(
+    () => assert.fail("it was not refused"),
+    (thrown) => thrown,
+  );
   assert.equal(error.status, status, error.message);
   return error;
 }
 
 test("LocalAI: pictures by address unless base64 is wanted, in any size, without a key", async () => {
   const answer = await client(local).images.generate({ model: "flux.1-dev-ggml", prompt: "a house", size: "100x50", n: 2 });
-  assert.deepEqual(answer.data.map(({ url }) => new URL(url).origin), [local.url, local.url]);
+  assert.deepEqual(
+    answer.data.map(({ url }) => new URL(url).origin),
+    [local.url, local.url],
+  );
   assert.match(new URL(answer.data[0].url).pathname, /^\/generated-images\/b64[0-9a-f]+\.png$/);
   const files = await Promise.all(answer.data.map(({ url }) => bytes(url)));
   assert.equal(PNG.sync.read(files[0]).width, 100);
@@ -49,15 +61,21 @@ test("LocalAI: pictures by address unless base64 is wanted, in any size, without
 
 test("LocalAI: there are no edits, but inpainting and upscaling", async () => {
   await refused(client(local).images.edit({ model: "x", prompt: "x", image: await toFile(picture, "a.png") }), 404);
-  const inpainted = await (await post(local, "/v1/images/inpainting", form({ model: "flux.1-dev-ggml", prompt: "a hat", image: picture, mask: picture }))).json();
+  const inpainted = await (
+    await post(local, "/v1/images/inpainting", form({ model: "flux.1-dev-ggml", prompt: "a hat", image: picture, mask: picture }))
+  ).json();
   assert.equal(PNG.sync.read(await bytes(inpainted.data[0].url)).width, 32);
-  const upscaled = await (await post(local, "/v1/images/upscale", form({ model: "realesrgan-x4plus-anime-6b", scale: "4", image: picture }))).json();
+  const upscaled = await (
+    await post(local, "/v1/images/upscale", form({ model: "realesrgan-x4plus-anime-6b", scale: "4", image: picture }))
+  ).json();
   assert.equal(PNG.sync.read(await bytes(upscaled.data[0].url)).height, 64);
   assert.equal((await post(local, "/v1/images/upscale", form({ model: "x", image: picture }))).status, 400);
 });
 
 test("LocalAI: meshes, films, sounds and speech", async () => {
-  const mesh = await (await post(local, "/3d/generations", { model: "trellis2-4b", image: picture.toString("base64"), quality: "512" })).json();
+  const mesh = await (
+    await post(local, "/3d/generations", { model: "trellis2-4b", image: picture.toString("base64"), quality: "512" })
+  ).json();
   const { issues } = await validator.validateBytes(new Uint8Array(await bytes(mesh.data[0].url)));
   assert.equal(issues.numErrors, 0);
   const inline = await (await post(local, "/3d/generations", { model: "trellis2-4b", image: "x", response_format: "b64_json" })).json();
@@ -65,7 +83,10 @@ test("LocalAI: meshes, films, sounds and speech", async () => {
   const film = await (await post(local, "/video", { model: "wan2.1-t2v", prompt: "waves" })).json();
   assert.equal((await bytes(film.data[0].url)).toString("latin1", 4, 8), "ftyp");
   const sound = await post(local, "/v1/sound-generation", { model_id: "ace-step-turbo", text: "rain" });
-  assert.deepEqual([sound.headers.get("content-type"), Buffer.from(await sound.arrayBuffer()).toString("latin1", 0, 4)], ["audio/wav", "RIFF"]);
+  assert.deepEqual(
+    [sound.headers.get("content-type"), Buffer.from(await sound.arrayBuffer()).toString("latin1", 0, 4)],
+    ["audio/wav", "RIFF"],
+  );
   const speech = await client(local).audio.speech.create({ model: "voice-en-us-amy-low", voice: "amy", input: "hello" });
   assert.equal(Buffer.from(await speech.arrayBuffer()).toString("latin1", 0, 4), "RIFF");
 });
@@ -89,12 +110,22 @@ test("LocalAI: files obey their words", async () => {
 });
 
 test("sd-server: base64 alone, whatever model is named, and its own tag in the prompt", async () => {
-  const answer = await client(sd).images.generate({ model: "anything", prompt: 'a cat<sd_cpp_extra_args>{"seed":5}</sd_cpp_extra_args>', size: "96x48", n: 2 });
-  assert.deepEqual(answer.data.map((each) => PNG.sync.read(fromBase64(each)).width), [96, 96]);
+  const answer = await client(sd).images.generate({
+    model: "anything",
+    prompt: 'a cat<sd_cpp_extra_args>{"seed":5}</sd_cpp_extra_args>',
+    size: "96x48",
+    n: 2,
+  });
+  assert.deepEqual(
+    answer.data.map((each) => PNG.sync.read(fromBase64(each)).width),
+    [96, 96],
+  );
   assert.equal(answer.output_format, "png");
   assert.deepEqual([sd.jobs[0].prompt, sd.jobs[0].extra], ["a cat", { seed: 5 }]);
   await refused(client(sd).images.generate({ prompt: "a<sd_cpp_extra_args>{</sd_cpp_extra_args>" }), 400);
-  assert.deepEqual(await (await fetch(`${sd.url}/v1/models`)).json(), { data: [{ id: "sd-cpp-local", object: "model", owned_by: "local" }] });
+  assert.deepEqual(await (await fetch(`${sd.url}/v1/models`)).json(), {
+    data: [{ id: "sd-cpp-local", object: "model", owned_by: "local" }],
+  });
 });
 
 test("sd-server: edits are forms, errors are sentences", async () => {

@@ -64,13 +64,23 @@ function end(child) {
 }
 
 async function start(command, args, options, url) {
-  const child = spawn(path.join(ROOT, "node_modules/.bin", command), args, { detached: true, stdio: ["ignore", "pipe", "pipe"], ...options });
+  const child = spawn(path.join(ROOT, "node_modules/.bin", command), args, {
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+    ...options,
+  });
   children.add(child);
   let said = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (said += text));
   const until = Date.now() + START_MILLIS;
   while (Date.now() < until && child.exitCode === null) {
-    if (await fetch(url, { method: "POST", body: '{"binding":"none"}' }).then(({ ok }) => ok, () => false)) return child;
+    if (
+      await fetch(url, { method: "POST", body: '{"binding":"none"}' }).then(
+        ({ ok }) => ok,
+        () => false,
+      )
+    )
+      return child;
     await sleep(50);
   }
   end(child);
@@ -125,8 +135,15 @@ const bytesOf = (text) => Buffer.from(text, "base64");
 /// Asks both bindings; what a job's own bytes are differs, what kind of thing they come as may not.
 async function both(asked) {
   const answers = [];
+  const before = fake.jobs.length;
   for (const binding of ["REAL", "AI"]) answers.push(await ask(binding, asked));
-  const [real, ours] = answers.map((answer) => ({ ...answer, bytes: answer.bytes && bytesOf(answer.bytes).length > 0, value: answer.value && Object.keys(answer.value) }));
+  const [one, other] = fake.jobs.slice(before).map(({ endpoint, input, options, prompt }) => ({ endpoint, input, options, prompt }));
+  assert.deepEqual(other, one);
+  const [real, ours] = answers.map((answer) => ({
+    ...answer,
+    bytes: answer.bytes && bytesOf(answer.bytes).length > 0,
+    value: answer.value && Object.keys(answer.value),
+  }));
   assert.deepEqual(ours, real);
   return answers;
 }
@@ -152,8 +169,10 @@ test("a stream of the picture itself, or the whole answer", async () => {
 });
 
 test("speech: a stream, or base64 in an object", async () => {
-  for (const { kind, bytes } of await both({ model: AURA, inputs: { text: "hello" } })) assert.deepEqual([kind, bytesOf(bytes).toString("latin1", 0, 3)], ["stream", "ID3"]);
-  for (const { kind, value } of await both({ model: MELO, inputs: { prompt: "hello", lang: "en" } })) assert.deepEqual([kind, bytesOf(value.audio).toString("latin1", 0, 3)], ["object", "ID3"]);
+  for (const { kind, bytes } of await both({ model: AURA, inputs: { text: "hello" } }))
+    assert.deepEqual([kind, bytesOf(bytes).toString("latin1", 0, 3)], ["stream", "ID3"]);
+  for (const { kind, value } of await both({ model: MELO, inputs: { prompt: "hello", lang: "en" } }))
+    assert.deepEqual([kind, bytesOf(value.audio).toString("latin1", 0, 3)], ["object", "ID3"]);
 });
 
 test("a form as a stream, with pictures in it", async () => {
@@ -180,14 +199,24 @@ test("pictures as lists of bytes and as base64", async () => {
 });
 
 test("every refusal is thrown with its number, by both alike", async () => {
-  const cases = { "up:quota": "3036", "up:429=2": "3040", "up:invalid": "5006", "up:moderated": "3030", "up:auth": "10000", "up:fail": "3043" };
+  const cases = {
+    "up:quota": "3036",
+    "up:429=2": "3040",
+    "up:invalid": "5006",
+    "up:moderated": "3030",
+    "up:auth": "10000",
+    "up:fail": "3043",
+  };
   for (const [prompt, code] of Object.entries(cases)) {
     const [{ kind, message, isError }] = await both({ model: SCHNELL, inputs: { prompt } });
     assert.deepEqual([kind, message.split(":")[0], isError], ["error", code, true], prompt);
   }
   assert.match((await both({ model: SCHNELL, inputs: { prompt: "up:500=2" } }))[0].message, /^Internal Server Error$/);
   assert.match((await both({ model: SCHNELL, inputs: { prompt: "up:503=2" } }))[0].message, /1031/);
-  assert.match((await both({ model: "@cf/nobody/nothing", inputs: { prompt: "x" } }))[0].message, /^5007: No such model @cf\/nobody\/nothing/);
+  assert.match(
+    (await both({ model: "@cf/nobody/nothing", inputs: { prompt: "x" } }))[0].message,
+    /^5007: No such model @cf\/nobody\/nothing/,
+  );
   assert.match((await both({ model: KLEIN, inputs: { prompt: "as json" } }))[0].message, /^5006: .*multipart/);
   assert.match((await both({ model: KLEIN, form: { prompt: "up:moderated" } }))[0].message, /^8007: /);
   const raw = await both({ model: SCHNELL, inputs: { prompt: "raw up:quota" }, options: { returnRawResponse: true } });
@@ -198,13 +227,17 @@ test("every refusal is thrown with its number, by both alike", async () => {
 test("what the binding itself refuses", async () => {
   assert.match((await both({ model: KLEIN, streams: ["one", "two"] }))[0].message, /Multiple ReadableStreams/);
   assert.match((await both({ model: KLEIN, form: { prompt: "x" }, type: "" }))[0].message, /Content-Type is required/);
-  assert.match((await both({ model: KLEIN, form: { prompt: "x" }, options: { gateway: { id: "g" } } }))[0].message, /AI Gateway does not support/);
+  assert.match(
+    (await both({ model: KLEIN, form: { prompt: "x" }, options: { gateway: { id: "g" } } }))[0].message,
+    /AI Gateway does not support/,
+  );
 });
 
 test("answers that are broken", async () => {
   assert.match((await both({ model: SCHNELL, inputs: { prompt: "up:truncated-submit" } }))[0].message, /JSON/);
   assert.equal((await both({ model: SCHNELL, inputs: { prompt: "up:malformed-submit" } }))[0].kind, "stream");
   assert.equal((await both({ model: SCHNELL, inputs: { prompt: "up:lying-type" } }))[0].kind, "stream");
+  assert.equal((await both({ model: SCHNELL, inputs: { prompt: "up:charset" } }))[0].kind, "stream");
   assert.deepEqual((await both({ model: SCHNELL, inputs: { prompt: "up:none" } }))[0].value, {});
   assert.equal((await both({ model: SCHNELL, inputs: { prompt: "up:spaced" } }))[0].kind, "object");
   const html = (await both({ model: SDXL, inputs: { prompt: "up:wrong-type" } }))[1];
@@ -212,7 +245,8 @@ test("answers that are broken", async () => {
   for (const prompt of ["up:lost-submit", "up:reset=2"]) {
     for (const binding of ["REAL", "AI"]) assert.equal((await ask(binding, { model: SCHNELL, inputs: { prompt } })).kind, "error", prompt);
   }
-  for (const binding of ["REAL", "AI"]) assert.equal((await ask(binding, { model: SDXL, inputs: { prompt: "up:file-cut=2" } })).kind, "error");
+  for (const binding of ["REAL", "AI"])
+    assert.equal((await ask(binding, { model: SDXL, inputs: { prompt: "up:file-cut=2" } })).kind, "error");
   await fake.settled();
   assert.equal(fake.jobs.filter(({ prompt }) => prompt === "up:lost-submit").length, 2);
   assert.equal(fake.jobs.filter(({ prompt }) => prompt === "up:reset=2").length, 0);
@@ -221,16 +255,47 @@ test("answers that are broken", async () => {
 test("the service binding over wrangler dev", async () => {
   const at = (name) => path.join(folder, `${name}.json`);
   const shared = { compatibility_date: "2026-11-01" };
-  fs.writeFileSync(at("gateway"), JSON.stringify({ ...shared, name: "gateway", main: "caller.mjs", services: [{ binding: "AI", service: "workers-ai", entrypoint: "AI" }] }));
-  fs.writeFileSync(at("workers-ai"), JSON.stringify({ ...shared, name: "workers-ai", main: "ai-binding.mjs", vars: { UPSTREAM: fake.url } }));
+  fs.writeFileSync(
+    at("gateway"),
+    JSON.stringify({
+      ...shared,
+      name: "gateway",
+      main: "caller.mjs",
+      services: [{ binding: "AI", service: "workers-ai", entrypoint: "AI" }],
+    }),
+  );
+  fs.writeFileSync(
+    at("workers-ai"),
+    JSON.stringify({ ...shared, name: "workers-ai", main: "ai-binding.mjs", vars: { UPSTREAM: fake.url } }),
+  );
   const port = await freePort();
   const to = `http://127.0.0.1:${port}/`;
-  const args = ["dev", "-c", at("gateway"), "-c", at("workers-ai"), "--local", "--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0", "--show-interactive-dev-session=false"];
+  const args = [
+    "dev",
+    "-c",
+    at("gateway"),
+    "-c",
+    at("workers-ai"),
+    "--local",
+    "--ip",
+    "127.0.0.1",
+    "--port",
+    String(port),
+    "--inspector-port",
+    "0",
+    "--show-interactive-dev-session=false",
+  ];
   await start("wrangler", args, { cwd: folder, env: { ...process.env, CI: "1", WRANGLER_SEND_METRICS: "false" } }, to);
   assert.equal((await ask("AI", { model: SCHNELL, inputs: { prompt: "over wrangler" } }, to)).kind, "object");
   assert.equal((await ask("AI", { model: SDXL, inputs: { prompt: "over wrangler" } }, to)).kind, "stream");
   assert.equal((await ask("AI", { model: KLEIN, form: { prompt: "over wrangler" } }, to)).kind, "object");
-  assert.equal((await ask("AI", { model: SDXL, inputs: { prompt: "over wrangler" }, options: { returnRawResponse: true } }, to)).kind, "response");
-  assert.equal((await ask("AI", { model: SDXL, inputs: { prompt: "over wrangler up:429=1" } }, to)).message, "3040: Capacity temporarily exceeded, please try again.");
+  assert.equal(
+    (await ask("AI", { model: SDXL, inputs: { prompt: "over wrangler" }, options: { returnRawResponse: true } }, to)).kind,
+    "response",
+  );
+  assert.equal(
+    (await ask("AI", { model: SDXL, inputs: { prompt: "over wrangler up:429=1" } }, to)).message,
+    "3040: Capacity temporarily exceeded, please try again.",
+  );
   assert.equal(fake.jobs.filter(({ prompt }) => prompt === "over wrangler").length, 4);
 });

@@ -1,6 +1,8 @@
 // Stands in for the Workers AI binding on a machine that has no account: a Worker binds this class as a service with
 // the entrypoint "AI" and calls env.AI.run(model, inputs, options), which goes to the HTTP fake at env.UPSTREAM. What
 // is sent, what comes back and what is thrown follow the binding that is built into workerd (cloudflare-internal:ai-api).
+// Three things do not pass from Worker to Worker: a FormData (give its stream), options.signal, and lastRequestId and its
+// like, which the binding sets on itself.
 import { WorkerEntrypoint } from "cloudflare:workers";
 
 const isStreamed = (value) => value instanceof ReadableStream || value?.body instanceof ReadableStream;
@@ -9,7 +11,8 @@ export class AI extends WorkerEntrypoint {
   async run(model, inputs, options = {}) {
     const { prefix, extraHeaders, sessionOptions, signal, ...sent } = options;
     const streamed = Object.keys(inputs).filter((key) => isStreamed(inputs[key]));
-    if (streamed.length > 1) throw named("AiInternalError", `Multiple ReadableStreams are not supported. Found streams in keys: [${streamed.join(", ")}]`);
+    if (streamed.length > 1)
+      throw named("AiInternalError", `Multiple ReadableStreams are not supported. Found streams in keys: [${streamed.join(", ")}]`);
     const headers = { ...sessionOptions?.extraHeaders, ...extraHeaders, "cf-consn-sdk-version": "2.0.0" };
     headers["cf-consn-model-id"] = prefix ? `${prefix}:${model}` : model;
     const [query, body, type] = streamed.length === 1 ? streamedCall(inputs, streamed[0], sent) : jsonCall(inputs, sent);

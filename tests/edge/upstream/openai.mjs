@@ -15,12 +15,35 @@ const MAX_PIXELS = 3840 * 2160;
 const FREE_SIZE = /^gpt-image-2/;
 const MORE_QUALITIES = /^gpt-image-2\.[56]/;
 const IMAGE_MODELS = [
-  "gpt-image-1.5", "gpt-image-1-mini", "gpt-image-2", "gpt-image-2-2026-04-21", "gpt-image-2.5-sunburst", "gpt-image-2.5-sunburst-2026-09-08",
-  "gpt-image-2.5-flare", "gpt-image-2.5-flare-2026-09-08", "gpt-image-2.6-sunburst", "gpt-image-2.6-flare", "chatgpt-image-latest",
+  "gpt-image-1.5",
+  "gpt-image-1-mini",
+  "gpt-image-2",
+  "gpt-image-2-2026-04-21",
+  "gpt-image-2.5-sunburst",
+  "gpt-image-2.5-sunburst-2026-09-08",
+  "gpt-image-2.5-flare",
+  "gpt-image-2.5-flare-2026-09-08",
+  "gpt-image-2.6-sunburst",
+  "gpt-image-2.6-flare",
+  "chatgpt-image-latest",
 ];
 const SPEECH_MODELS = ["tts-1", "tts-1-hd", "gpt-4o-mini-tts", "gpt-4o-mini-tts-2025-12-15"];
 const VOICES = ["alloy", "ash", "ballad", "coral", "echo", "fable", "onyx", "nova", "sage", "shimmer", "verse", "marin", "cedar"];
-const IMAGE_FIELDS = ["prompt", "model", "n", "quality", "size", "background", "moderation", "output_format", "output_compression", "safety_identifier", "user", "stream", "partial_images"];
+const IMAGE_FIELDS = [
+  "prompt",
+  "model",
+  "n",
+  "quality",
+  "size",
+  "background",
+  "moderation",
+  "output_format",
+  "output_compression",
+  "safety_identifier",
+  "user",
+  "stream",
+  "partial_images",
+];
 const EDIT_FIELDS = [...IMAGE_FIELDS, "image", "image[]", "images", "mask", "input_fidelity"];
 const SPEECH_FIELDS = ["model", "input", "voice", "instructions", "response_format", "speed", "stream_format"];
 const SPEECH_TYPES = { mp3: "audio/mpeg", wav: "audio/wav", pcm: "audio/pcm" };
@@ -32,21 +55,39 @@ const failure = (status, message, { type = "invalid_request_error", param = null
 });
 
 const FORMS = {
-  auth: () => failure(401, "Incorrect API key provided: sk-wrong. You can find your API key at https://platform.openai.com/account/api-keys.", { code: "invalid_api_key" }),
+  auth: () =>
+    failure(401, "Incorrect API key provided: sk-wrong. You can find your API key at https://platform.openai.com/account/api-keys.", {
+      code: "invalid_api_key",
+    }),
   // Whether the provider itself says x-should-retry here is not known; the SDK retries when nobody says no.
-  quota: () => failure(429, "You exceeded your current quota, please check your plan and billing details.", { type: "insufficient_quota", code: "insufficient_quota" }),
+  quota: () =>
+    failure(429, "You exceeded your current quota, please check your plan and billing details.", {
+      type: "insufficient_quota",
+      code: "insufficient_quota",
+    }),
   invalid: () => failure(400, "Invalid value: 'up:invalid'.", { param: "prompt", code: "invalid_value" }),
   moderated: () =>
-    failure(400, "Your request was rejected by the safety system. If you believe this is an error, contact us at help.openai.com and include the request ID. safety_violations=[violence].", {
-      type: "image_generation_user_error",
-      code: "moderation_blocked",
-    }),
+    failure(
+      400,
+      "Your request was rejected by the safety system. If you believe this is an error, contact us at help.openai.com and include the request ID. safety_violations=[violence].",
+      {
+        type: "image_generation_user_error",
+        code: "moderation_blocked",
+      },
+    ),
   throttled: () =>
-    failure(429, "Rate limit reached for images per min. Please try again in 1s.", { type: "requests", code: "rate_limit_exceeded", headers: { "x-should-retry": "true", "x-ratelimit-limit-requests": "50", "x-ratelimit-remaining-requests": "0" } }),
+    failure(429, "Rate limit reached for images per min. Please try again in 1s.", {
+      type: "requests",
+      code: "rate_limit_exceeded",
+      headers: { "x-should-retry": "true", "x-ratelimit-limit-requests": "50", "x-ratelimit-remaining-requests": "0" },
+    }),
   broken: (status) =>
     status === 503
       ? failure(503, "The engine is currently overloaded, please try again later.", { type: "service_unavailable_error" })
-      : failure(500, "The server had an error while processing your request. Sorry about that!", { type: "server_error", code: "server_error" }),
+      : failure(500, "The server had an error while processing your request. Sorry about that!", {
+          type: "server_error",
+          code: "server_error",
+        }),
   notFound: () => failure(404, "Invalid URL", {}),
 };
 
@@ -60,14 +101,17 @@ export async function startOpenAI({ port, seed, chaos, flavour = "openai" } = {}
   up.route("POST", /^\/v1\/images\/edits$/, "submit", async (call) => generate(up, call, EDIT_FIELDS, await form(call)));
   up.route("POST", /^\/v1\/audio\/speech$/, "submit", (call) => speak(up, call));
   up.route("GET", /^\/v1\/models$/, "other", () => ({ body: { object: "list", data: [...IMAGE_MODELS, ...SPEECH_MODELS].map(model) } }));
-  up.route("GET", /^\/v1\/models\/(.+)$/, "other", ({ params: [id] }) => ([...IMAGE_MODELS, ...SPEECH_MODELS].includes(id) ? { body: model(id) } : noModel(id)));
+  up.route("GET", /^\/v1\/models\/(.+)$/, "other", ({ params: [id] }) =>
+    [...IMAGE_MODELS, ...SPEECH_MODELS].includes(id) ? { body: model(id) } : noModel(id),
+  );
   await up.listen(port);
   up.server.prependListener("request", (_, response) => response.setHeader("x-request-id", `req_${up.hex(16)}`));
   return up;
 }
 
 const model = (id) => ({ id, object: "model", created: 1_776_729_600, owned_by: "openai" });
-const noModel = (id) => failure(404, `The model '${id}' does not exist or you do not have access to it.`, { param: "model", code: "model_not_found" });
+const noModel = (id) =>
+  failure(404, `The model '${id}' does not exist or you do not have access to it.`, { param: "model", code: "model_not_found" });
 const wrong = (param, message, code = "invalid_value") => failure(400, message, { param, code });
 
 function generate(up, call, fields, input) {
@@ -116,7 +160,8 @@ function streamed(job, files, rest, usage) {
   const events = [];
   for (const bytes of files) {
     const picture = { ...rest, b64_json: bytes.toString("base64"), created_at };
-    for (let at = 0; at < (job.input.partial_images ?? 0); at += 1) events.push({ type: `${kind}.partial_image`, ...picture, partial_image_index: at });
+    for (let at = 0; at < (job.input.partial_images ?? 0); at += 1)
+      events.push({ type: `${kind}.partial_image`, ...picture, partial_image_index: at });
     events.push({ type: `${kind}.completed`, ...picture, usage });
   }
   const body = events.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`).join("");
@@ -127,13 +172,17 @@ function refused(input, fields) {
   if (input === null || typeof input !== "object") return failure(400, "We could not parse the JSON body of your request.");
   const strange = Object.keys(input).find((name) => !fields.includes(name));
   if (strange) return wrong(strange, `Unknown parameter: '${strange}'.`, "unknown_parameter");
-  if (typeof input.prompt !== "string" || input.prompt === "") return wrong("prompt", "Missing required parameter: 'prompt'.", "missing_required_parameter");
-  if (input.prompt.length > 32_000) return wrong("prompt", "Invalid 'prompt': string too long. Expected a string with maximum length 32000.", "string_above_max_length");
+  if (typeof input.prompt !== "string" || input.prompt === "")
+    return wrong("prompt", "Missing required parameter: 'prompt'.", "missing_required_parameter");
+  if (input.prompt.length > 32_000)
+    return wrong("prompt", "Invalid 'prompt': string too long. Expected a string with maximum length 32000.", "string_above_max_length");
   const id = input.model;
   if (!IMAGE_MODELS.includes(id)) return noModel(id);
   const { n = 1, quality = "auto", output_format: format = "png" } = input;
-  if (!Number.isInteger(n) || n < 1) return wrong("n", `Invalid 'n': integer below minimum value. Expected a value >= 1, but got ${n} instead.`, "integer_below_min_value");
-  if (n > 10) return wrong("n", `Invalid 'n': integer above maximum value. Expected a value <= 10, but got ${n} instead.`, "integer_above_max_value");
+  if (!Number.isInteger(n) || n < 1)
+    return wrong("n", `Invalid 'n': integer below minimum value. Expected a value >= 1, but got ${n} instead.`, "integer_below_min_value");
+  if (n > 10)
+    return wrong("n", `Invalid 'n': integer above maximum value. Expected a value <= 10, but got ${n} instead.`, "integer_above_max_value");
   const qualities = ["low", "medium", "high", "auto", ...(MORE_QUALITIES.test(id) ? ["xhigh", "max"] : [])];
   for (const [name, value, allowed] of [
     ["quality", quality, qualities],
@@ -142,9 +191,11 @@ function refused(input, fields) {
     ["background", input.background ?? "auto", ["transparent", "opaque", "auto"]],
     ["moderation", input.moderation ?? "auto", ["low", "auto"]],
   ]) {
-    if (!allowed.includes(value)) return wrong(name, `Invalid value: '${value}'. Supported values are: ${allowed.map((each) => `'${each}'`).join(", ")}.`);
+    if (!allowed.includes(value))
+      return wrong(name, `Invalid value: '${value}'. Supported values are: ${allowed.map((each) => `'${each}'`).join(", ")}.`);
   }
-  if (input.background === "transparent" && format === "jpeg") return wrong("background", "Transparent background is not supported for JPEG output format.");
+  if (input.background === "transparent" && format === "jpeg")
+    return wrong("background", "Transparent background is not supported for JPEG output format.");
   return badSize(id, input.size) ?? (fields === EDIT_FIELDS ? badImages(input) : undefined);
 }
 
@@ -154,22 +205,27 @@ function badSize(id, size = "auto") {
   const isFree = FREE_SIZE.test(id) && width > 0 && height > 0;
   if (!isFree) return wrong("size", `Invalid value: '${size}'. Supported values are: '1024x1024', '1024x1536', '1536x1024', and 'auto'.`);
   if (width % 16 || height % 16) return wrong("size", `Invalid size '${size}'. Width and height must both be divisible by 16.`);
-  if (width > 3 * height || height > 3 * width) return wrong("size", `Invalid size '${size}'. The aspect ratio must be between 1:3 and 3:1.`);
-  if (Math.max(width, height) > 3840 || width * height > MAX_PIXELS) return wrong("size", `Invalid size '${size}'. The maximum supported resolution is 3840x2160.`);
+  if (width > 3 * height || height > 3 * width)
+    return wrong("size", `Invalid size '${size}'. The aspect ratio must be between 1:3 and 3:1.`);
+  if (Math.max(width, height) > 3840 || width * height > MAX_PIXELS)
+    return wrong("size", `Invalid size '${size}'. The maximum supported resolution is 3840x2160.`);
   return undefined;
 }
 
 function badImages(input) {
   const images = input.images ?? [];
   if (images.length === 0) return wrong("image", "Missing required parameter: 'image'.", "missing_required_parameter");
-  if (images.length > 16) return wrong("image", "Invalid 'image': array too long. Expected an array with maximum length 16.", "array_above_max_length");
+  if (images.length > 16)
+    return wrong("image", "Invalid 'image': array too long. Expected an array with maximum length 16.", "array_above_max_length");
   const files = images.filter((each) => each.bytes);
   const strange = files.find(({ bytes }) => !kindOf(bytes));
-  if (strange || images.some((each) => !each.bytes && !each.image_url && !each.file_id)) return wrong("image", "Invalid image file or mode for image 1, please check your image file.", "invalid_image_file");
+  if (strange || images.some((each) => !each.bytes && !each.image_url && !each.file_id))
+    return wrong("image", "Invalid image file or mode for image 1, please check your image file.", "invalid_image_file");
   const mask = input.mask?.bytes;
   if (!mask) return undefined;
   // Colour type 6 and 4 have alpha; the size stands at the same place in every PNG.
-  if (kindOf(mask) !== "png" || ![4, 6].includes(mask[25])) return wrong("mask", "Invalid mask image format - mask image must be a PNG with an alpha channel.", "invalid_mask_image_format");
+  if (kindOf(mask) !== "png" || ![4, 6].includes(mask[25]))
+    return wrong("mask", "Invalid mask image format - mask image must be a PNG with an alpha channel.", "invalid_mask_image_format");
   const first = files[0]?.bytes;
   const isOther = first && kindOf(first) === "png" && !first.subarray(16, 24).equals(mask.subarray(16, 24));
   return isOther ? wrong("mask", "Invalid mask image format - mask size does not match image size.", "invalid_image_mask_size") : undefined;
@@ -189,12 +245,15 @@ function speak(up, call) {
   const missing = ["model", "input", "voice"].find((name) => !input[name]);
   if (missing) return wrong(missing, `Missing required parameter: '${missing}'.`, "missing_required_parameter");
   if (!SPEECH_MODELS.includes(input.model)) return noModel(input.model);
-  if (input.input.length > 4096) return wrong("input", "Invalid 'input': string too long. Expected a string with maximum length 4096.", "string_above_max_length");
-  if (!VOICES.includes(input.voice) && !input.voice?.id) return wrong("voice", `Invalid value: '${input.voice}'. Supported values are: ${VOICES.map((each) => `'${each}'`).join(", ")}.`);
+  if (input.input.length > 4096)
+    return wrong("input", "Invalid 'input': string too long. Expected a string with maximum length 4096.", "string_above_max_length");
+  if (!VOICES.includes(input.voice) && !input.voice?.id)
+    return wrong("voice", `Invalid value: '${input.voice}'. Supported values are: ${VOICES.map((each) => `'${each}'`).join(", ")}.`);
   const format = input.response_format ?? "mp3";
   // opus, aac and flac exist at the provider; there is no encoder here.
   if (!SPEECH_TYPES[format]) return wrong("response_format", `Invalid value: '${format}'. Supported values are: 'mp3', 'wav', and 'pcm'.`);
-  const create = () => begin(up, up.job({ id: `speech_${up.hex(12)}`, endpoint: call.path, input, prompt: input.input }), input.input.length * 15e-6);
+  const create = () =>
+    begin(up, up.job({ id: `speech_${up.hex(12)}`, endpoint: call.path, input, prompt: input.input }), input.input.length * 15e-6);
   const reply = async (job) => {
     if (!(await job.done)) return FORMS.broken(500);
     const bytes = { mp3, wav, pcm }[format]({ seed: job.id, seconds: spoken(input.input), rate: 24_000, kilobits: 128 });

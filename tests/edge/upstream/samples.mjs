@@ -10,7 +10,10 @@ const JPEG = Buffer.from(
   "base64",
 );
 const WEBP = Buffer.from("UklGRh4AAABXRUJQVlA4TBEAAAAvD8ADAAdQqCIXpf+BiOh/AAA=", "base64");
-const MP3_BITRATES = { 1: [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320], 2: [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160] };
+const MP3_BITRATES = {
+  1: [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
+  2: [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
+};
 const MP3_RATES = { 1: [44100, 48000, 32000], 2: [22050, 24000, 16000] };
 
 const digest = (name) => createHash("sha256").update(name).digest();

@@ -109,6 +109,7 @@ export class Upstream {
   }
 
   async stop() {
+    if (this.ending.signal.aborted) return;
     this.ending.abort();
     this.server.closeAllConnections();
     await new Promise((resolve) => this.server.close(resolve));

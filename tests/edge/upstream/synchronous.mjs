@@ -53,17 +53,24 @@ async function trickle(up, response, headers, bytes, isChunked, seconds = 0) {
   response.end(bytes.subarray(middle));
 }
 
-/// The files as base64 within JSON: `build(list)` makes the object from a list of base64 texts. An object that `spaced`
+/// The files as base64 within JSON (`up:charset`: with a charset, which some readers of the type do not expect): `build(list)` makes the object from a list of base64 texts. An object that `spaced`
 /// writes in several ways is the same to whoever parses it.
 export function base64Reply(up, job, files, build, headers = {}) {
   const said = job.words;
   const encode = (bytes) => Buffer.from(said["wrong-type"] ? HTML : bytes).toString("base64");
-  const type = { ...headers, "content-type": said["lying-type"] ? "text/plain" : "application/json" };
+  const type = {
+    ...headers,
+    "content-type": said["lying-type"] ? "text/plain" : said.charset ? "application/json; charset=utf-8" : "application/json",
+  };
   const length = said.endless ? Infinity : said.oversize ? OVERSIZE_BASE64 : 0;
   if (length) return { write: (response) => pourJson(response.writeHead(200, type), files, build, length) };
   const text = said.spaced ? spaced(build(files.map(encode)), job) : JSON.stringify(build(files.map(encode)));
   if (up.take(job.prompt, "file-cut", said["file-cut"])) return { body: text, headers: type, truncated: "wire" };
-  return bytesReply(up, { ...job, words: { "no-length": said["no-length"], "file-slow": said["file-slow"] } }, { type: type["content-type"], bytes: Buffer.from(text), headers });
+  return bytesReply(
+    up,
+    { ...job, words: { "no-length": said["no-length"], "file-slow": said["file-slow"] } },
+    { type: type["content-type"], bytes: Buffer.from(text), headers },
+  );
 }
 
 // The first file's real base64 goes on as zeros, without an end or up to the length, and the JSON ends after it.

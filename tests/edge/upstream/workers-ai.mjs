@@ -27,12 +27,21 @@ const MODELS = {
 const refusal = (status, internalCode, description, name = "AiError") => ({ status, body: { internalCode, description, name } });
 const FORMS = {
   auth: () => ({ status: 401, body: { errors: [{ code: 10_000, message: "Authentication error" }] } }),
-  quota: () => refusal(429, 3036, "You have used up your daily free allocation of 10,000 neurons. Please upgrade to Cloudflare's Workers Paid plan if you would like to continue usage."),
+  quota: () =>
+    refusal(
+      429,
+      3036,
+      "You have used up your daily free allocation of 10,000 neurons. Please upgrade to Cloudflare's Workers Paid plan if you would like to continue usage.",
+    ),
   invalid: () => refusal(400, 5006, "Error: required properties at '/' are 'prompt'"),
   // Whoever has seen it on the FLUX.2 models has seen 8007, elsewhere 3030.
   moderated: (model) => refusal(400, FLUX_2.test(model) ? 8007 : 3030, "Input prompt contains NSFW content."),
   throttled: () => refusal(429, 3040, "Capacity temporarily exceeded, please try again."),
-  broken: (status) => ({ status, body: status === 503 ? "error code: 1031" : "Internal Server Error", headers: { "content-type": "text/plain" } }),
+  broken: (status) => ({
+    status,
+    body: status === 503 ? "error code: 1031" : "Internal Server Error",
+    headers: { "content-type": "text/plain" },
+  }),
   notFound: () => refusal(400, 5007, "No such model or task"),
 };
 
@@ -77,7 +86,8 @@ function badInputs(model, inputs, isForm) {
   if (missing) return refusal(400, 5006, `Error: required properties at '/' are '${missing}'`);
   const absent = (model.needs ?? []).find((name) => !pixels(inputs, name));
   if (absent) return refusal(400, 5006, `Error: required properties at '/' are '${absent}'`);
-  for (const name of model.needs ?? []) if (!isPicture(pixels(inputs, name))) return refusal(400, 5004, `Invalid data type for base64 input: ${name}`);
+  for (const name of model.needs ?? [])
+    if (!isPicture(pixels(inputs, name))) return refusal(400, 5004, `Invalid data type for base64 input: ${name}`);
   return undefined;
 }
 
