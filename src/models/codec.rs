@@ -37,6 +37,8 @@ pub enum Source {
     File(GuidanceKind),
     /// All files of this kind, as a list of URLs.
     Files(GuidanceKind),
+    /// All files of these kinds, in the order of the request, as a list of URLs.
+    AnyOf(&'static [GuidanceKind]),
     Mask,
     /// How strongly the first file of this kind counts, 0 to 1.
     Strength(GuidanceKind),
@@ -83,6 +85,30 @@ impl Codec {
         }
         input
     }
+
+    /// The addresses of the files in a provider's answer.
+    pub fn files(&self, answer: &Value) -> Vec<String> {
+        let mut found = Vec::new();
+        match self.outputs {
+            [] => gather(answer, &mut found),
+            names => {
+                names.iter().filter_map(|name| answer.get(name)).for_each(|part| gather(part, &mut found))
+            }
+        }
+        found
+    }
+}
+
+fn gather(part: &Value, found: &mut Vec<String>) {
+    match part {
+        Value::String(url) if url.contains("://") || url.starts_with("data:") => found.push(url.clone()),
+        Value::Array(list) => list.iter().for_each(|item| gather(item, found)),
+        Value::Object(fields) => match fields.get("url") {
+            Some(url) => gather(url, found),
+            None => fields.values().for_each(|field| gather(field, found)),
+        },
+        _ => {}
+    }
 }
 
 fn place(input: &mut Map<String, Value>, path: &str, value: Value) {
@@ -112,9 +138,10 @@ fn value(field: &Field, generation: &Generation, url: &dyn Fn(&AssetId) -> Optio
         },
         Source::Size => return size(generation, field.form),
         Source::File(kind) => of_kind(kind).next().map_or(Value::Null, |found| file(&found.asset_id)),
-        Source::Files(kind) => {
-            let all: Vec<_> = of_kind(kind).map(|found| file(&found.asset_id)).collect();
-            if all.is_empty() { Value::Null } else { all.into() }
+        Source::Files(kind) => list(of_kind(kind).map(|found| file(&found.asset_id)).collect()),
+        Source::AnyOf(kinds) => {
+            let found = generation.guidance.iter().filter(|file| kinds.contains(&file.kind));
+            list(found.map(|found| file(&found.asset_id)).collect())
         }
         Source::Mask => generation.mask.as_ref().map_or(Value::Null, |mask| file(&mask.asset_id)),
         Source::Strength(kind) => of_kind(kind).next().map_or(Value::Null, |found| json!(found.strength)),
@@ -123,6 +150,10 @@ fn value(field: &Field, generation: &Generation, url: &dyn Fn(&AssetId) -> Optio
         Source::Number(fixed) => whole(fixed),
     };
     if found.is_null() { found } else { form(found, field.form) }
+}
+
+fn list(files: Vec<Value>) -> Value {
+    if files.is_empty() { Value::Null } else { files.into() }
 }
 
 fn form(value: Value, form: Form) -> Value {

@@ -18,6 +18,11 @@ pub enum Kind {
         most: i64,
         default: i64,
     },
+    /// One of a few whole numbers, in rising order.
+    Step {
+        of: &'static [i64],
+        default: i64,
+    },
     Number {
         least: f64,
         most: f64,
@@ -40,7 +45,7 @@ pub enum Kind {
 impl Parameter {
     pub fn default_value(&self) -> Value {
         match self.kind {
-            Kind::Integer { default, .. } => default.into(),
+            Kind::Integer { default, .. } | Kind::Step { default, .. } => default.into(),
             Kind::Number { default, .. } => json!(default),
             Kind::Boolean { default } => default.into(),
             Kind::Choice { default, .. } | Kind::Text { default, .. } => default.into(),
@@ -53,6 +58,7 @@ impl Parameter {
             Kind::Integer { least, most, .. } => {
                 whole(value).filter(|number| (least..=most).contains(number)).map(Value::from)
             }
+            Kind::Step { of, .. } => whole(value).filter(|number| of.contains(number)).map(Value::from),
             Kind::Number { least, most, .. } => {
                 value.as_f64().filter(|number| (least..=most).contains(number)).map(|number| json!(number))
             }
@@ -75,6 +81,10 @@ impl Parameter {
     fn expectation(&self) -> String {
         match self.kind {
             Kind::Integer { least, most, .. } => format!("a whole number from {least} to {most}"),
+            Kind::Step { of, .. } => {
+                let of: Vec<_> = of.iter().map(i64::to_string).collect();
+                format!("one of {}", of.join(", "))
+            }
             Kind::Number { least, most, .. } => format!("a number from {least} to {most}"),
             Kind::Boolean { .. } => "true or false".into(),
             Kind::Choice { of, .. } => format!("one of {}", of.join(", ")),
@@ -87,6 +97,7 @@ impl Parameter {
             Kind::Integer { least, most, .. } => {
                 json!({ "type": "integer", "minimum": least, "maximum": most })
             }
+            Kind::Step { of, .. } => json!({ "type": "integer", "enum": of }),
             Kind::Number { least, most, .. } => {
                 json!({ "type": "number", "minimum": least, "maximum": most })
             }

@@ -213,7 +213,7 @@ impl Names<'_> {
         for (name, value) in options {
             let expect = match model.and_then(|model| model.parameter(name)).map(|parameter| &parameter.kind)
             {
-                Some(Kind::Integer { .. }) => Expect::Whole,
+                Some(Kind::Integer { .. } | Kind::Step { .. }) => Expect::Whole,
                 Some(Kind::Number { .. }) => Expect::Number,
                 Some(Kind::Boolean { .. }) => Expect::Boolean,
                 Some(Kind::Choice { .. } | Kind::Text { .. }) => Expect::Word,
