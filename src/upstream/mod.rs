@@ -3,6 +3,7 @@
 //! Not for: one run's life (`runs`), or what an answer means (`providers`).
 
 pub mod account;
+pub mod base64_json;
 pub mod gate;
 
 pub use account::Account;
