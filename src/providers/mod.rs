@@ -5,6 +5,8 @@
 pub mod adapter;
 pub mod catalogue;
 pub mod embedded;
+pub mod retry_after;
+pub mod sentence;
 
 pub use adapter::{Adapter, Charge};
 pub use catalogue::Catalogue;
