@@ -6,7 +6,7 @@ pub mod adapter;
 pub mod catalogue;
 pub mod embedded;
 pub mod retry_after;
-pub mod sentence;
+pub mod words;
 
 pub use adapter::{Adapter, Charge};
 pub use catalogue::Catalogue;

@@ -13,6 +13,15 @@ const WHITE: u8 = 128;
 
 /// A PNG of the size of `image`: white and transparent where it is repainted, else black.
 pub fn of(mask: &File, image: &File) -> Result<Vec<u8>, Failure> {
+    draw(mask, image, 0)
+}
+
+/// The same without transparency.
+pub fn opaque(mask: &File, image: &File) -> Result<Vec<u8>, Failure> {
+    draw(mask, image, u8::MAX)
+}
+
+fn draw(mask: &File, image: &File, white_alpha: u8) -> Result<Vec<u8>, Failure> {
     let unreadable = |what: &str| Failure::new(Class::InvalidInput, format!("The {what} cannot be read as a picture."));
     let (width, height) = picture::dimensions(&image.bytes).map_err(|_| unreadable("picture"))?;
     if u64::from(width) * u64::from(height) > MAX_PIXELS {
@@ -23,7 +32,7 @@ pub fn of(mask: &File, image: &File) -> Result<Vec<u8>, Failure> {
     for pixel in drawn.pixels_mut() {
         let Rgba([red, green, blue, alpha]) = *pixel;
         let brightness = u32::from(red).max(u32::from(green)).max(u32::from(blue)) * u32::from(alpha) / 255;
-        *pixel = Rgba(if brightness >= u32::from(WHITE) { [255, 255, 255, 0] } else { [0, 0, 0, 255] });
+        *pixel = Rgba(if brightness >= u32::from(WHITE) { [255, 255, 255, white_alpha] } else { [0, 0, 0, 255] });
     }
     picture::encode(&drawn, Format::Png, "").map_err(|_| unreadable("mask"))
 }

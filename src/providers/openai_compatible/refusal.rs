@@ -3,7 +3,7 @@
 
 use crate::providers::adapter::{Answer, Class, Failure, Submitted};
 use crate::providers::retry_after;
-use crate::providers::sentence::sentence;
+use crate::providers::words;
 use serde_json::Value;
 
 const MODERATED: &[&str] = &["moderation_blocked", "content_policy_violation"];
@@ -39,7 +39,7 @@ pub fn failure(answer: &Answer, title: &str, prompt: &str) -> Failure {
         // Would show a part of the key.
         Class::Auth => format!("{title} does not accept the key."),
         _ if said.is_empty() => format!("{title} answered {}.", answer.status),
-        _ => sentence(&said, prompt),
+        _ => words::sentence(&said, &prompt.into()),
     };
     let retry_after_millis =
         matches!(class, Class::RateLimited | Class::Unavailable).then(|| retry_after::millis(answer)).flatten();
