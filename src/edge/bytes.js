@@ -1,5 +1,5 @@
-// Bytes on their way between a client, another server and object storage, as the runtime's own streams: they never
-// enter Wasm. bytes.rs knows the names of the faults.
+// Bytes on their way between a client, another server and object storage, as the runtime's own streams: they
+// enter Wasm only in `mapStream`. bytes.rs knows the names of the faults.
 
 const EXISTS = "exists";
 const CHECKSUM = "checksum";
@@ -180,4 +180,38 @@ export async function listObjects(bucket, prefix, startAfter, limit) {
 export async function deleteObjects(bucket, keys) {
   // R2 takes 1000 at once.
   for (let first = 0; first < keys.length; first += 1000) await bucket.delete(keys.slice(first, first + 1000));
+}
+
+// What enters Wasm at once: a larger piece would make its memory grow, which never shrinks.
+const PIECE_BYTES = 64 * 1024;
+
+// A stream of what `change` makes of each piece of another; it gets an empty one at the end.
+export function mapStream(stream, change) {
+  const { readable, writable } = new IdentityTransformStream();
+  const reader = stream.getReader({ mode: "byob" });
+  const writer = writable.getWriter();
+  // Whoever stops reading stops the source, also while it is silent.
+  const left = new Promise((_, reject) => writer.closed.catch(reject));
+  const write = async (piece) => {
+    const changed = change(piece);
+    if (changed.length > 0) await writer.write(changed);
+  };
+  const pump = async () => {
+    let buffer = new Uint8Array(PIECE_BYTES);
+    for (;;) {
+      const { value, done } = await Promise.race([reader.read(buffer), left]);
+      if (done) break;
+      await write(value);
+      buffer = new Uint8Array(value.buffer);
+    }
+    await write(new Uint8Array());
+    await writer.close();
+  };
+  pump().catch((fault) => {
+    writer.abort(fault).catch(() => {});
+    reader.cancel(fault).catch(() => {});
+    // The death of the instance must not pass for a broken stream.
+    if (fault instanceof WebAssembly.RuntimeError) reportError(fault);
+  });
+  return readable;
 }

@@ -1,5 +1,5 @@
 //! Streams between clients, other servers and object storage: bytes.js moves them, in one crossing each way, and not one
-//! byte but the few that `peek` asks for enters Wasm.
+//! byte enters Wasm but the few that `peek` asks for and what `map` is there to change.
 
 use crate::crypto;
 use crate::platform::{Listed, Listing, NewObject, ObjectHead, Part, PutFault, Unavailable};
@@ -67,6 +67,9 @@ extern "C" {
     #[wasm_bindgen(catch, js_name = deleteObjects)]
     async fn delete_objects(bucket: &JsValue, keys: Vec<String>) -> Result<JsValue, JsValue>;
 
+    #[wasm_bindgen(catch, js_name = mapStream)]
+    fn map_stream(stream: &ReadableStream, change: &JsValue) -> Result<ReadableStream, JsValue>;
+
     #[wasm_bindgen(method, getter)]
     fn fault(this: &Outcome) -> Option<String>;
     #[wasm_bindgen(method, getter)]
@@ -131,6 +134,13 @@ pub async fn discard(stream: &ReadableStream) {
 
 pub async fn digest(stream: &ReadableStream, millis: u32) -> Result<String, PutFault> {
     Ok(crypto::hex(&outcome(digest_stream(stream, millis).await)?.digest()))
+}
+
+/// One that cannot be read piece by piece stays as it is.
+pub fn map(stream: ReadableStream, mut change: impl FnMut(&[u8]) -> Vec<u8> + 'static) -> ReadableStream {
+    // Freed with the stream: the glue does it when JavaScript lets go of it.
+    let change = Closure::<dyn FnMut(Vec<u8>) -> Vec<u8>>::new(move |piece: Vec<u8>| change(&piece));
+    map_stream(&stream, &change.into_js_value()).unwrap_or(stream)
 }
 
 pub struct Bucket(JsValue);

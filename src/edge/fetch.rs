@@ -1,10 +1,14 @@
-//! Requests to other servers: fetch.js makes them, in one crossing each way.
+//! Requests to other servers and to the platform's own inference: fetch.js makes them, in one crossing each way.
 
 use crate::http::Headers;
 use crate::outbound::{FetchFault, Inbound, Outbound, Payload};
 use crate::platform::Opened;
+use js_sys::Reflect;
 use wasm_bindgen::prelude::*;
 use web_sys::ReadableStream;
+use worker::Env;
+
+const AI: &str = "AI";
 
 #[wasm_bindgen(module = "/src/edge/fetch.js")]
 extern "C" {
@@ -27,6 +31,17 @@ extern "C" {
         method: &str,
         url: &str,
         head: &str,
+        body: &JsValue,
+        max_bytes: usize,
+        millis: u32,
+    ) -> Result<JsValue, JsValue>;
+
+    /// Never throws.
+    #[wasm_bindgen(js_name = inferOutbound, catch)]
+    async fn infer_outbound(
+        ai: &JsValue,
+        model: &str,
+        content_type: &str,
         body: &JsValue,
         max_bytes: usize,
         millis: u32,
@@ -71,10 +86,23 @@ fn fault_of(reason: &str) -> FetchFault {
 
 pub async fn open(request: Outbound) -> Result<Opened<ReadableStream>, FetchFault> {
     let Outbound { method, url, headers, body, max_bytes, millis } = request;
-    let outcome: Outcome = open_outbound(method, &url, &lines(&headers), &payload(body), max_bytes, millis)
-        .await
-        .map_err(|fault| FetchFault::Unreachable(format!("{fault:?}")))?
-        .unchecked_into();
+    read_opened(open_outbound(method, &url, &lines(&headers), &payload(body), max_bytes, millis).await)
+}
+
+/// The binding is optional: without it nothing is sent.
+pub async fn infer(env: &Env, request: Outbound) -> Result<Opened<ReadableStream>, FetchFault> {
+    let ai = Reflect::get(env, &AI.into()).ok().filter(|found| found.is_object());
+    let ai = ai.ok_or(FetchFault::Refused("there is no binding AI for Workers AI in wrangler.toml"))?;
+    let Outbound { url, headers, body, max_bytes, millis, .. } = request;
+    let model = url.strip_prefix("ai:").unwrap_or(&url);
+    let content_type = headers.iter().find(|(name, _)| *name == "content-type");
+    let content_type = content_type.map_or("application/json", |(_, value)| value.as_str());
+    read_opened(infer_outbound(&ai, model, content_type, &payload(body), max_bytes, millis).await)
+}
+
+fn read_opened(outcome: Result<JsValue, JsValue>) -> Result<Opened<ReadableStream>, FetchFault> {
+    let outcome: Outcome =
+        outcome.map_err(|fault| FetchFault::Unreachable(format!("{fault:?}")))?.unchecked_into();
     match outcome.fault() {
         Some(reason) => Err(fault_of(&reason)),
         None => Ok(Opened {

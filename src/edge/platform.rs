@@ -283,16 +283,16 @@ impl Platform for Workers {
         fetch::open(request).await
     }
 
-    async fn infer(&self, _request: Outbound) -> Result<Opened<ReadableStream>, FetchFault> {
-        Err(FetchFault::Unreachable("there is no binding AI".into()))
+    async fn infer(&self, request: Outbound) -> Result<Opened<ReadableStream>, FetchFault> {
+        fetch::infer(&self.env, request).await
     }
 
     fn map_stream(
         &self,
         stream: ReadableStream,
-        _change: impl FnMut(&[u8]) -> Vec<u8> + 'static,
+        change: impl FnMut(&[u8]) -> Vec<u8> + 'static,
     ) -> ReadableStream {
-        stream
+        bytes::map(stream, change)
     }
 
     async fn within_budget(&self, budget: Budget, key: &str) -> bool {

@@ -5,6 +5,7 @@
 pub mod adapter;
 pub mod catalogue;
 pub mod embedded;
+pub mod retry_after;
 pub mod tables;
 pub mod words;
 
