@@ -43,13 +43,6 @@ pub enum Command {
         session: String,
         uri: String,
     },
-    /// A provider says that a job is done, which is only a reason to ask it. `event` is the same for every repetition.
-    Called {
-        item: u32,
-        attempt: u32,
-        event: String,
-        operation: Operation,
-    },
 }
 
 /// Wait until the version differs, at most so long.
@@ -114,7 +107,6 @@ impl Entity for Run {
                     state.watchers.retain(|known| (&known.session, &known.uri) != (&session, &uri))
                 })
             })?),
-            Command::Called { .. } => Ok(Reply::Unknown),
         }
     }
 
