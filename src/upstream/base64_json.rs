@@ -311,7 +311,6 @@ impl Decoder {
         };
         let bits = self.bits << (6 * (4 - u32::from(self.characters)));
         out.extend(bits.to_be_bytes().iter().skip(1).take(last));
-        *self = Self::default();
         Some(())
     }
 }
