@@ -43,6 +43,7 @@ fn the_file_comes_out_and_the_rest_stays() {
         (r#"{"image":"\u002b\u002B8\u003d"}"#, b"\xfb\xef"),
         ("{ \"image\" \t:\r\n \"aGVs\\r\\nbG8=\\n\" }", b"hello"),
         (r#"{"image":"aGVsbG8"}"#, b"hello"),
+        (r#"{"image":"\n","b64_json":"QQ=="}"#, b""),
         (r#"{"image":"data:image/png;base64,aGVsbG8="}"#, b"hello"),
         (r#"{"image":"data:image\/png;charset=x;base64,aGVsbG8="}"#, b"hello"),
         // Base64 that begins as a data URI would.
