@@ -136,7 +136,10 @@ impl Unpacker {
             State::FileEscape(place) => match byte {
                 b'/' => self.character(place, b'/', out),
                 // Base64 as mail has it, in lines.
-                b'n' | b'r' => self.state = State::File(place),
+                b'n' | b'r' => {
+                    self.has_file = true;
+                    self.state = State::File(place);
+                }
                 b'u' => self.state = State::FileUnicode(place, 4, 0),
                 _ => self.fail(Problem::Malformed),
             },
@@ -311,7 +314,6 @@ impl Decoder {
         };
         let bits = self.bits << (6 * (4 - u32::from(self.characters)));
         out.extend(bits.to_be_bytes().iter().skip(1).take(last));
-        *self = Self::default();
         Some(())
     }
 }

@@ -41,8 +41,9 @@ fn the_file_comes_out_and_the_rest_stays() {
         // The forms that encoders write: slash and plus escaped, in lines, without padding, as a data URI.
         (r#"{"image":"\/\/8="}"#, &b"\xff\xff"[..]),
         (r#"{"image":"\u002b\u002B8\u003d"}"#, b"\xfb\xef"),
-        ("{ \"image\" :\n \"aGVs\\r\\nbG8=\\n\" }", b"hello"),
+        ("{ \"image\" \t:\r\n \"aGVs\\r\\nbG8=\\n\" }", b"hello"),
         (r#"{"image":"aGVsbG8"}"#, b"hello"),
+        (r#"{"image":"\n","b64_json":"QQ=="}"#, b""),
         (r#"{"image":"data:image/png;base64,aGVsbG8="}"#, b"hello"),
         (r#"{"image":"data:image\/png;charset=x;base64,aGVsbG8="}"#, b"hello"),
         // Base64 that begins as a data URI would.
