@@ -4,7 +4,7 @@
 mod providers;
 mod settings;
 
-pub use providers::ProviderAccess;
+pub use providers::{ProviderAccess, setting_that_enables};
 pub use settings::SETTINGS;
 
 use crate::crypto::Signer;
@@ -19,6 +19,10 @@ use std::net::IpAddr;
 pub struct Secret(String);
 
 impl Secret {
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
     pub fn reveal(&self) -> &str {
         &self.0
     }

@@ -98,6 +98,9 @@ async fn programs<P: Platform>(
             api::reconcile::reconcile(platform, request, request_id).await
         }
         ("POST", "/api/v1/operator/grants") => api::operator::grant(platform, request, request_id).await,
+        (_, path) if path.starts_with(api::providers::PATH) => {
+            return api::providers::serve(platform, request, request_id).await;
+        }
         (_, path) if path.starts_with(api::workspaces::PREFIX) => {
             api::workspaces::serve(platform, request, request_id).await
         }
