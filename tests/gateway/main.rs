@@ -4,12 +4,15 @@
 mod audit;
 mod collector;
 mod confirm;
+mod gate;
 mod history;
 mod journey;
 mod media;
 mod money;
 mod oauth;
 mod outside;
+mod provider_keys;
+mod providers_page;
 mod refusals;
 mod rest;
 mod sessions;
