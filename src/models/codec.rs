@@ -6,7 +6,7 @@ use super::generation::{Generation, GuidanceKind};
 use crate::id::AssetId;
 use serde_json::{Map, Value, json};
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Codec {
     pub fields: &'static [Field],
     /// Top-level fields of the provider's answer that hold output files, in this order: a URL, an object with `url`, or a

@@ -62,7 +62,7 @@ words! {
 }
 
 /// One model of one provider.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Model {
     /// What a caller writes as `model_id`: stable, lower case, readable, because a model types it.
     pub id: &'static str,
@@ -102,7 +102,7 @@ pub enum Need {
     No,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct GuidanceSlot {
     pub kind: GuidanceKind,
     pub required: bool,
