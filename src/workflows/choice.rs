@@ -78,7 +78,7 @@ fn instead(kind: GuidanceKind) -> &'static [GuidanceKind] {
         Reference => &[InitImage, FirstFrame],
         InitImage => &[Reference, FirstFrame],
         FirstFrame => &[InitImage, Reference],
-        Style => &[Reference],
+        Style => &[Reference, InitImage],
         _ => &[],
     }
 }
@@ -93,6 +93,15 @@ pub fn adapt(request: &mut ForgeRequest, attempt: &Attempt<'_>) -> Vec<String> {
             && let Some(kind) = instead(file.kind).iter().copied().find(|kind| takes(*kind))
         {
             file.kind = kind;
+        }
+    }
+    // A model that must have one file of a type is given one that says the same.
+    let files = request.guidance_files.get_or_insert_default();
+    for slot in model.guidance.iter().filter(|slot| slot.required) {
+        if !files.iter().any(|file| file.kind == slot.kind)
+            && let Some(file) = files.iter_mut().find(|file| instead(file.kind).contains(&slot.kind))
+        {
+            file.kind = slot.kind;
         }
     }
     size(request, model, &mut changes);

@@ -48,7 +48,8 @@ pub fn model(provider: &Provider, model: &Model) -> Vec<String> {
     capabilities(model, &mut problems);
     parameters(model, &mut problems);
     if let Some(adapter) = provider.adapter() {
-        if model.endpoint.trim().is_empty() {
+        // A server of the operator's own has a model that it takes unasked.
+        if model.endpoint.trim().is_empty() && adapter.needs_key {
             problems.push("`endpoint` is empty.".into());
         }
         if !(1..=model.max_batch).contains(&model.per_call) {
@@ -154,17 +155,20 @@ fn codec(model: &Model, files: FileForm, problems: &mut Vec<String>) {
     for parameter in model.parameters {
         let name = parameter.name;
         let by_size = matches!(name, "width" | "height") && has(Source::Size);
-        let by_name = fields.iter().any(|field| field.from == Source::Option(name));
+        let by_name = has(Source::Option(name)) || has(Source::Aside(name));
         if !by_size && !by_name {
             problems.push(format!("the parameter `{name}` never reaches the provider."));
         }
     }
     for slot in model.guidance {
         let kind = slot.kind;
-        if !has(Source::File(kind)) && !has(Source::Files(kind)) && files == FileForm::Url {
+        let in_list =
+            fields.iter().any(|field| matches!(field.from, Source::AnyOf(kinds) if kinds.contains(&kind)));
+        let is_sent = in_list || has(Source::File(kind)) || has(Source::Files(kind));
+        if !is_sent && files == FileForm::Url {
             problems.push(format!("files of the type {} never reach the provider.", kind.as_str()));
         }
-        if slot.at_most > 1 && has(Source::File(kind)) {
+        if slot.at_most > 1 && has(Source::File(kind)) && !in_list {
             problems.push(format!("of several files of the type {} one is sent.", kind.as_str()));
         }
     }
@@ -195,7 +199,7 @@ fn wrong(model: &Model, field: &Field) -> Option<String> {
     let takes = |kind: GuidanceKind| model.guidance.iter().any(|slot| slot.kind == kind);
     let problem = match field.from {
         Source::Prompt if model.prompt == Need::No => "holds a prompt that the model does not take".into(),
-        Source::Option(name) if model.parameter(name).is_none() => {
+        Source::Option(name) | Source::Aside(name) if model.parameter(name).is_none() => {
             format!("comes from `{name}`, which is no parameter")
         }
         Source::Size if model.parameter("width").is_none() || model.parameter("height").is_none() => {
@@ -203,6 +207,9 @@ fn wrong(model: &Model, field: &Field) -> Option<String> {
         }
         Source::File(kind) | Source::Files(kind) | Source::Strength(kind) if !takes(kind) => {
             format!("comes from a file of the type {}, which the model does not take", kind.as_str())
+        }
+        Source::AnyOf(kinds) if !kinds.iter().any(|kind| takes(*kind)) => {
+            "comes from files of types that the model does not take".into()
         }
         Source::Mask if model.mask == Need::No => "holds a mask that the model does not take".into(),
         Source::Size if !matches!(field.form, Form::Joined(_) | Form::Sides) => {
