@@ -19,6 +19,11 @@ use std::net::IpAddr;
 pub struct Secret(String);
 
 impl Secret {
+    /// Of what another server told us.
+    pub fn of(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     pub fn reveal(&self) -> &str {
         &self.0
     }

@@ -111,6 +111,11 @@ impl Signer {
     }
 }
 
+/// HMAC-SHA-256 (RFC 2104) under a key that somebody else has too. What we alone verify is for [`Signer`].
+pub fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
+    full(&mac(key), message)
+}
+
 fn full(keyed: &Hmac<Sha256>, message: &[u8]) -> [u8; 32] {
     keyed.clone().chain_update(message).finalize().into_bytes().into()
 }

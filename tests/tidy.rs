@@ -319,7 +319,7 @@ fn every_header_that_is_read_is_handed_over() {
         let rest = entry.split_once(&format!("\nconst {name} = [")).expect(name).1;
         quoted(rest.split_once(']').unwrap().0)
     };
-    let elsewhere = [list("PAGE_HEADERS"), list("UPLOAD_HEADERS")].concat();
+    let elsewhere = [list("PAGE_HEADERS"), list("UPLOAD_HEADERS"), list("CALLBACK_HEADERS")].concat();
     let (always, proxied) = (list("HEADERS"), list("PROXY_HEADERS"));
     let mut faults = Vec::new();
     let mut seen = 0;

@@ -3,6 +3,7 @@
 
 pub mod assets;
 pub mod audit;
+pub mod callbacks;
 pub mod csv;
 pub mod grants;
 pub mod ledger;

@@ -105,6 +105,17 @@ const PAGE_HEADERS = [
 // Beside them, what is read everywhere when the operator trusts a proxy to have written it.
 const PROXY_HEADERS = ["cf-connecting-ip", "x-forwarded-host", "x-forwarded-proto"];
 
+// Beside them, what providers sign their callbacks with.
+const CALLBACK_HEADERS = [
+  "webhook-id",
+  "webhook-signature",
+  "webhook-timestamp",
+  "x-fal-webhook-request-id",
+  "x-fal-webhook-signature",
+  "x-fal-webhook-timestamp",
+  "x-fal-webhook-user-id",
+];
+
 // Beside them, what a file that is handed over says of itself.
 const UPLOAD_HEADERS = ["content-digest", "content-encoding", "content-length"];
 
@@ -112,6 +123,7 @@ const joined = (...lists) => [...new Set(lists.flat())];
 const HEADERS_ELSEWHERE = joined(HEADERS, PAGE_HEADERS, UPLOAD_HEADERS);
 const PROXIED_HEADERS = joined(HEADERS, PROXY_HEADERS);
 const PROXIED_HEADERS_ELSEWHERE = joined(HEADERS, PAGE_HEADERS, UPLOAD_HEADERS, PROXY_HEADERS);
+const HEADERS_OF_CALLBACKS = joined(PROXIED_HEADERS_ELSEWHERE, CALLBACK_HEADERS);
 
 function namesFor(isMcp, env) {
   const trusts = typeof env.TRUSTED_PROXIES === "string" && env.TRUSTED_PROXIES !== "";
@@ -135,6 +147,7 @@ function headOf(request, names) {
 const reads = (method) => method === "POST" || method === "PUT" || method === "PATCH";
 
 const UPLOADS = "/api/v1/media/uploads/";
+const CALLBACKS = "/api/v1/callbacks/";
 
 // A file goes from the client to object storage as the runtime's own stream. What is under way when the client leaves
 // still has to say so, and take back what it stored.
@@ -159,11 +172,13 @@ export default {
     }
     const isMcp = url.startsWith("/mcp", path) && (url.length === path + 4 || url[path + 4] === "?");
     const maxBytes = isMcp || url.startsWith("/api/", path) ? MAX_MESSAGE_BYTES : MAX_FORM_BYTES;
+    const isCallback = url.startsWith(CALLBACKS, path);
     const body = reads(request.method) ? await readBody(request, maxBytes) : new Uint8Array();
     try {
       // Constructing the class is how the glue is asked for a new instance.
       if (state.criticalError) new Gateway(ctx, env);
-      const answer = serve(headOf(request, namesFor(isMcp, env)), body, env);
+      const names = isCallback ? HEADERS_OF_CALLBACKS : namesFor(isMcp, env);
+      const answer = serve(headOf(request, names), body, env);
       return guardEvents(answer instanceof Promise ? await guard(() => answer) : answer);
     } catch (error) {
       return died(error);

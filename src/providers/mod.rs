@@ -6,6 +6,7 @@ pub mod adapter;
 pub mod catalogue;
 pub mod embedded;
 pub mod retry_after;
+pub mod standard_webhooks;
 pub mod tables;
 pub mod words;
 

@@ -2,12 +2,12 @@
 //! multiples of the price lists that the catalogue carries.
 //! Not for: the lists themselves (`models::price`), or what one run really cost (`providers::adapter::Charge`).
 
-use super::Account;
+use super::{Account, transport};
 use crate::http::encode_form;
 use crate::models::price::{Per, Rate};
 use crate::models::{Model, Price};
-use crate::outbound::{self, Outbound};
 use crate::platform::{Level, Platform};
+use crate::providers::adapter::{Call, Takes};
 use crate::providers::catalogue::Factors;
 use crate::providers::{Catalogue, named};
 use crate::time::Timestamp;
@@ -135,17 +135,12 @@ fn queries(endpoints: &[&str]) -> Vec<String> {
 
 async fn ask<P: Platform>(platform: &P, account: &Account, query: &str) -> Result<Value, String> {
     let url = format!("{}{PRICING}?{query}", account.site().at(PLATFORM_API));
-    outbound::check(&url, account.reach()).map_err(str::to_owned)?;
-    let mut request = Outbound::get(url).limit(MAX_ANSWER_BYTES, MILLIS);
-    if let Some(key) = &account.key {
-        let (name, value) = (account.adapter.authorize)(key.reveal());
-        request = request.with(name, value);
-    }
-    let answer = platform.fetch(request).await.map_err(|fault| fault.to_string())?;
+    let call = Call { millis: MILLIS, takes: Takes::Text(MAX_ANSWER_BYTES), ..Call::get(url) };
+    let answer = transport::send(platform, account, call).await.map_err(|fault| fault.to_string())?;
     if answer.status != 200 {
         return Err(format!("the answer had the status {}", answer.status));
     }
-    serde_json::from_str(&answer.body).map_err(|_| "the answer was no JSON".to_owned())
+    answer.json().ok_or_else(|| "the answer was no JSON".to_owned())
 }
 
 /// Adds `endpoint: [unit, dollars]` for each price that can be understood.

@@ -85,7 +85,7 @@ pub const ACE_STEP: Model = Model {
         &[PROMPT, SEED, plain("duration", Source::Option("duration_seconds")), option("instrumental")],
         AUDIO,
     ),
-    alternates: &["ace-step-replicate"],
+    alternates: &["stable-audio-2.5-replicate"],
     ..SOUND
 };
 
