@@ -12,6 +12,7 @@ use crate::oauth::{authorize, discovery, registration, revoke, token, userinfo};
 use crate::origin;
 use crate::pages;
 use crate::platform::Platform;
+use crate::providers::Catalogue;
 use crate::sign_in;
 
 /// `body`: the request's own stream, where the edge left it unread for us.
@@ -127,7 +128,7 @@ async fn people<P: Platform>(
         ("GET" | "HEAD", "/ui.css") => html::stylesheet(),
         ("GET" | "HEAD", "/upload.js") => html::upload::script(),
         ("GET" | "HEAD", "/favicon.ico") => html::icon(),
-        ("GET" | "HEAD", "/health") => health(),
+        ("GET" | "HEAD", "/health") => health(Catalogue::of(platform.config()).problems()),
         ("GET" | "HEAD", "/schemas/workflow-1.json") => api::workflows::schema(),
         ("GET" | "HEAD", "/sign-in") => sign_in::page(platform, request, request_id).await,
         ("GET", "/sign-in/oidc") => sign_in::start(platform, request, "oidc", request_id).await,
@@ -151,7 +152,7 @@ async fn people<P: Platform>(
 /// Before there is a configuration nothing but this can be answered.
 pub fn without_config<S>(request: &Request, problem: &str) -> Response<S> {
     match request.path.as_str() {
-        "/health" => health(),
+        "/health" => health(&[]),
         "/" => pages::home::not_configured(problem),
         "/ui.css" => html::stylesheet(),
         _ => {
@@ -162,9 +163,13 @@ pub fn without_config<S>(request: &Request, problem: &str) -> Response<S> {
     }
 }
 
-fn health<S>() -> Response<S> {
+/// `problems` of the catalogue keep nobody from using the rest of it.
+fn health<S>(problems: &[String]) -> Response<S> {
     let eras: Vec<_> = crate::mcp::era::ALL.iter().map(|era| era.as_str()).collect();
-    let body = serde_json::json!({ "status": "ok", "name": "atelier", "version": env!("CARGO_PKG_VERSION"), "mcp_versions": eras });
+    let mut body = serde_json::json!({ "status": "ok", "name": "atelier", "version": env!("CARGO_PKG_VERSION"), "mcp_versions": eras });
+    if let Some(fields) = body.as_object_mut().filter(|_| !problems.is_empty()) {
+        fields.insert("problems".into(), problems.into());
+    }
     Response::json(200, body.to_string()).with("cache-control", "no-store")
 }
 

@@ -7,6 +7,7 @@ use crate::http::Response;
 use crate::id::WorkflowId;
 use crate::platform::Platform;
 use crate::tools::list_workflows::{Input as ListInput, ListWorkflows};
+use crate::tools::offer::Offer;
 use crate::tools::workflows::{self as shared, Change, Loaded, WorkflowView};
 use crate::tools::{Fault, Tool, workspaces};
 use crate::workflows;
@@ -126,8 +127,10 @@ pub async fn versions<P: Platform>(call: &Call<'_, P>, id: &str) -> Outcome<P::S
 
 pub async fn validate<P: Platform>(call: &Call<'_, P>) -> Outcome<P::Stream> {
     let input: Validate = call.body()?;
-    workspaces::summary(&call.context(), &call.workspace_id).await?;
-    let problems = workflows::check(&input.document).err().unwrap_or_default();
+    let context = call.context();
+    workspaces::summary(&context, &call.workspace_id).await?;
+    let offer = Offer::of(&context).await;
+    let problems = workflows::check(&input.document, offer.catalogue()).err().unwrap_or_default();
     Ok(rest::json(200, &json!({ "valid": problems.is_empty(), "problems": problems })))
 }
 

@@ -17,7 +17,9 @@ mod wake;
 use crate::collector;
 use crate::config::Config;
 use crate::http::{self, Body, Headers, Payload, Response};
+use crate::providers::Catalogue;
 use crate::router;
+use crate::upstream::prices;
 use futures::StreamExt;
 use platform::Workers;
 use serde_json::json;
@@ -60,12 +62,16 @@ pub fn serve(
     })
 }
 
-/// The hourly sweep; ends when it is over, and throws nothing.
+/// The hourly sweep, and a look at the present prices; ends when it is over, and throws nothing.
 #[wasm_bindgen]
 pub fn sweep(env: Env) -> JsValue {
     wake::run(async move {
         match config(&env) {
-            Ok(config) => collector::sweep(&Workers::new(env, config)).await,
+            Ok(config) => {
+                let platform = Workers::new(env, config);
+                collector::sweep(&platform).await;
+                prices::refresh(&platform).await;
+            }
             Err(problem) => worker::console_error!(
                 "{}",
                 json!({ "level": "error", "event": "collector.not_configured", "fields": { "problem": problem } })
@@ -94,8 +100,16 @@ fn request(mut head: String, body: Option<Vec<u8>>) -> Option<http::Request> {
 fn config(env: &Env) -> Result<Rc<Config>, String> {
     CONFIG.with(|cell| {
         let read = || Config::parse(|name| env.var(name).ok().map(|value| value.to_string())).map(Rc::new);
-        cell.get_or_init(read).clone()
+        cell.get_or_init(|| read().inspect(|config| log_problems(config))).clone()
     })
+}
+
+/// Once in an isolate, and on the start page all the time.
+fn log_problems(config: &Config) {
+    for problem in Catalogue::of(config).problems() {
+        let line = json!({ "level": "error", "event": "catalogue.wrong", "fields": { "problem": problem } });
+        worker::console_error!("{}", line);
+    }
 }
 
 fn reply(response: Response<web_sys::ReadableStream>) -> JsValue {

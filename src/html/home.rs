@@ -11,6 +11,8 @@ pub struct Home {
     pub version: String,
     /// What the operator must set first.
     pub notice: Option<String>,
+    /// What the operator should correct; everything else works.
+    pub problems: Vec<String>,
     /// An identity provider is set up. Without one, only tokens work.
     pub sign_in_ready: bool,
 }
@@ -30,6 +32,11 @@ pub fn home(view: &Home) -> String {
             }
             @if let Some(notice) = &view.notice {
                 (parts::notice(Tone::Caution, Some("Not configured yet"), &html! { p { (notice) } }))
+            }
+            @if !view.problems.is_empty() {
+                (parts::notice(Tone::Caution, Some("For whoever runs this gateway"), &html! {
+                    @for problem in &view.problems { p { (problem) } }
+                }))
             }
             @if view.notice.is_none() {
                 (address(view))

@@ -7,7 +7,7 @@ use super::{Exchange, prompts};
 use crate::models::Modality;
 use crate::oauth::account::{self, Account};
 use crate::platform::Platform;
-use crate::providers;
+use crate::providers::Catalogue;
 use serde_json::{Map, Value, json};
 
 /// The most the protocol allows.
@@ -24,7 +24,10 @@ pub async fn complete<P: Platform>(
     };
     check_reference(params.get("ref"))?;
     let all = match name {
-        "model_id" => providers::models().map(|model| model.id.to_owned()).collect(),
+        "model_id" => {
+            let catalogue = Catalogue::of(exchange.platform.config());
+            catalogue.models().map(|model| model.id.to_owned()).collect()
+        }
         "modality" => Modality::ALL.iter().map(|modality| modality.as_str().to_owned()).collect(),
         "workspace_id" => workspaces(exchange).await?,
         _ => Vec::new(),

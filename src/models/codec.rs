@@ -6,7 +6,7 @@ use super::generation::{Generation, GuidanceKind};
 use crate::id::AssetId;
 use serde_json::{Map, Value, json};
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Codec {
     pub fields: &'static [Field],
     /// Top-level fields of the provider's answer that hold output files, in this order: a URL, an object with `url`, or a
@@ -40,6 +40,8 @@ pub enum Source {
     /// All files of these kinds, in the order of the request, as a list of URLs.
     AnyOf(&'static [GuidanceKind]),
     Mask,
+    /// An option that the adapter itself puts where no field is: into the address, or together with another one.
+    Aside(&'static str),
     /// How strongly the first file of this kind counts, 0 to 1.
     Strength(GuidanceKind),
     Text(&'static str),
@@ -145,6 +147,7 @@ fn value(field: &Field, generation: &Generation, url: &dyn Fn(&AssetId) -> Optio
         }
         Source::Mask => generation.mask.as_ref().map_or(Value::Null, |mask| file(&mask.asset_id)),
         Source::Strength(kind) => of_kind(kind).next().map_or(Value::Null, |found| json!(found.strength)),
+        Source::Aside(_) => Value::Null,
         Source::Text(fixed) => fixed.into(),
         Source::Flag(fixed) => fixed.into(),
         Source::Number(fixed) => whole(fixed),

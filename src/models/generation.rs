@@ -239,6 +239,9 @@ pub fn normalize(
     random_seed: u32,
 ) -> Result<(Generation, Vec<String>), Refusal> {
     let mut warnings = Vec::new();
+    if request.seed.is_some_and(|seed| seed >= 0) && !model.takes_seed() {
+        warnings.push(format!("seed was ignored: {} takes none, so no two results are alike.", model.id));
+    }
     let generation = Generation {
         model_id: model.id.to_owned(),
         prompt: prompt(model, request)?,

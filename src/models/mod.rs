@@ -8,6 +8,7 @@ pub mod parameter;
 pub mod price;
 
 pub use codec::Codec;
+use codec::Source;
 pub use generation::{Generation, GuidanceKind};
 pub use parameter::Parameter;
 pub use price::{Exchange, Price};
@@ -62,7 +63,7 @@ words! {
 }
 
 /// One model of one provider.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Model {
     /// What a caller writes as `model_id`: stable, lower case, readable, because a model types it.
     pub id: &'static str,
@@ -102,7 +103,7 @@ pub enum Need {
     No,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct GuidanceSlot {
     pub kind: GuidanceKind,
     pub required: bool,
@@ -112,6 +113,11 @@ pub struct GuidanceSlot {
 impl Model {
     pub fn can(&self, capability: Capability) -> bool {
         self.capabilities.contains(&capability)
+    }
+
+    /// Models that run in the gateway itself always do.
+    pub fn takes_seed(&self) -> bool {
+        self.codec.fields.is_empty() || self.codec.fields.iter().any(|field| field.from == Source::Seed)
     }
 
     pub fn parameter(&self, name: &str) -> Option<&'static Parameter> {

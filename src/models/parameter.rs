@@ -4,14 +4,14 @@
 use crate::error::Refusal;
 use serde_json::{Value, json};
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Parameter {
     pub name: &'static str,
     pub help: &'static str,
     pub kind: Kind,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Kind {
     Integer {
         least: i64,

@@ -7,7 +7,7 @@ use crate::units::Units;
 use serde_json::Value;
 
 /// A model's price list.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Price {
     /// In Creative Units, of what costs nobody anything: for each output, for each started second of it, for each
     /// post-processing step.
@@ -35,6 +35,17 @@ pub enum Per {
     },
     /// Each started thousand characters of the prompt.
     ThousandCharacters,
+}
+
+impl Per {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Per::Output => "output",
+            Per::Megapixel { .. } => "megapixel",
+            Per::Second { .. } => "second",
+            Per::ThousandCharacters => "1000 characters",
+        }
+    }
 }
 
 /// Millionths of a US dollar, where the options named have these values.

@@ -4,6 +4,7 @@ use crate::html::{self, home};
 use crate::http::{Request, Response};
 use crate::origin;
 use crate::platform::Platform;
+use crate::providers::Catalogue;
 use crate::sign_in;
 
 pub fn home<P: Platform>(platform: &P, request: &Request) -> Response<P::Stream> {
@@ -12,6 +13,7 @@ pub fn home<P: Platform>(platform: &P, request: &Request) -> Response<P::Stream>
         url: format!("{}/mcp", origin::public(config, request)),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         notice: None,
+        problems: Catalogue::of(config).problems().to_vec(),
         sign_in_ready: sign_in::missing(config, origin::is_local(config, request)).is_none(),
     };
     html::page(200, home::home(&view), "'none'")
@@ -23,6 +25,7 @@ pub fn not_configured<S>(problem: &str) -> Response<S> {
         url: "…/mcp".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         notice: Some(problem.to_owned()),
+        problems: Vec::new(),
         sign_in_ready: false,
     };
     html::page(503, home::home(&view), "'none'")

@@ -57,17 +57,3 @@ pub type Operation = Value;
 pub fn named(name: &str) -> Option<&'static Provider> {
     ALL.iter().copied().find(|provider| provider.name == name)
 }
-
-/// Every model there is. Not what this deployment offers: [`Catalogue`] knows that.
-pub fn models() -> impl Iterator<Item = &'static Model> {
-    ALL.iter().flat_map(|provider| provider.models)
-}
-
-pub fn model(id: &str) -> Option<&'static Model> {
-    models().find(|model| model.id == id)
-}
-
-/// Who runs a model.
-pub fn of_model(id: &str) -> Option<&'static Provider> {
-    ALL.iter().copied().find(|provider| provider.models.iter().any(|model| model.id == id))
-}

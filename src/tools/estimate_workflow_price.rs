@@ -52,7 +52,7 @@ impl Tool for EstimateWorkflowPrice {
     async fn call<P: Platform>(context: &Context<'_, P>, input: Request) -> Result<Answer<Output>, Fault> {
         let id = workspaces::resolve(context, input.workspace_id.as_deref()).await?;
         let loaded = load(context, &id, &input.workflow_id, input.version).await?;
-        let plan = plan(context, &id, &loaded, &input.inputs.unwrap_or_default())?;
+        let plan = plan(context, &id, &loaded, &input.inputs.unwrap_or_default()).await?;
         let (least, most) = (plan.least(), plan.most());
         let balance = workspaces::summary(context, &id).await?.balance;
         let remaining = balance - most;

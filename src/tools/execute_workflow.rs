@@ -51,7 +51,7 @@ impl Tool for ExecuteWorkflow {
         let arguments = spend::digest(&(Self::NAME, workspace_id.as_str(), &input));
         let loaded = load(context, &workspace_id, &input.workflow_id, input.version).await?;
         flow::check_runnable(&loaded, input.version)?;
-        let mut plan = plan(context, &workspace_id, &loaded, &input.inputs.unwrap_or_default())?;
+        let mut plan = plan(context, &workspace_id, &loaded, &input.inputs.unwrap_or_default()).await?;
         let mut warnings = std::mem::take(&mut plan.warnings);
         let wish = Wish {
             workspace_id,

@@ -3,14 +3,15 @@
 
 use super::assets::{self, AssetView, ErrorView};
 use super::content::{Answer, Content};
+use super::offer::{Offer, find_model};
 use super::{Context, Fault, spend};
 use crate::error::{Code, Refusal};
 use crate::id::{RunId, WorkspaceId};
+use crate::models::Generation;
 use crate::models::file_id::FileId;
 use crate::models::generation::{ForgeRequest, normalize};
-use crate::models::{Generation, Model};
 use crate::platform::Platform;
-use crate::providers::{self, Catalogue};
+use crate::providers::Catalogue;
 use crate::runs::{self, Shown, View};
 use crate::units::Units;
 use crate::workspace::RunStatus;
@@ -56,6 +57,7 @@ impl RunView {
         generation: &Generation,
         warnings: Vec<String>,
     ) -> Self {
+        let catalogue = Catalogue::of(context.platform.config());
         let running = view.status == RunStatus::InProgress;
         Self {
             inference_id: view.run_id.to_string(),
@@ -63,7 +65,9 @@ impl RunView {
             poll_after_seconds: running.then_some(POLL_AFTER_SECONDS),
             progress: (view.progress * 100.0).round() / 100.0,
             model_id: generation.model_id.clone(),
-            placeholder: providers::model(&generation.model_id).is_some_and(|model| model.placeholder),
+            placeholder: catalogue
+                .provider_of(&generation.model_id)
+                .is_some_and(|(_, model)| model.placeholder),
             assets: view
                 .assets
                 .iter()
@@ -178,7 +182,8 @@ pub struct Priced {
 }
 
 pub async fn price<P: Platform>(context: &Context<'_, P>, request: &ForgeRequest) -> Result<Priced, Fault> {
-    let model = find_model(&request.model_id)?;
+    let offer = Offer::of(context).await;
+    let model = find_model(offer.catalogue(), &request.model_id)?;
     let workspace_id = super::workspaces::resolve(context, request.workspace_id.as_deref()).await?;
     for (field, file) in request.files() {
         FileId::check(file, &field, &workspace_id)?;
@@ -186,13 +191,6 @@ pub async fn price<P: Platform>(context: &Context<'_, P>, request: &ForgeRequest
     let random_seed = u32::from_le_bytes(context.platform.random());
     let (generation, warnings) = normalize(model, request, random_seed)?;
     let limit = spend::limit(request.max_price_creative_units)?;
-    let price = Catalogue::of(context.platform.config()).price(model, &generation);
+    let price = offer.catalogue().price(model, &generation);
     Ok(Priced { workspace_id, generation, price, warnings, limit })
-}
-
-pub fn find_model(id: &str) -> Result<&'static Model, Refusal> {
-    providers::model(id).ok_or_else(|| {
-        let shown = crate::models::parameter::shorten(&id.into());
-        Refusal::new(Code::ModelNotFound, format!("No model has the id {shown}."))
-    })
 }

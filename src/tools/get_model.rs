@@ -1,13 +1,13 @@
 //! `get_model`: everything about one model: prompt format, parameters as JSON Schema, files it takes, price list.
 
-use super::forge::find_model;
 use super::list_models::ModelView;
+use super::offer::{Offer, find_model};
 use super::workspaces::check_named;
 use super::{Answer, Context, Fault, Hints, READS, Tool};
-use crate::models::{Capability, GuidanceKind, Model, Need, Price};
+use crate::models::{Capability, Exchange, GuidanceKind, Model, Need, Price};
+use crate::error::{Code, Refusal};
 use crate::oauth::Scope;
 use crate::platform::Platform;
-use crate::providers::Catalogue;
 use crate::units::Units;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -67,22 +67,63 @@ pub struct GuidanceView {
     pub at_most: usize,
 }
 
-/// Creative Units for each output, each second of it, and each post-processing step; quality low halves and
-/// high doubles the first two.
+/// The first rate whose options match is taken; sizes, seconds and characters are rounded up.
 #[derive(Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema), schemars(inline))]
 pub struct PriceView {
-    pub output: Units,
-    pub second: Units,
-    pub post_step: Units,
+    pub rates: Vec<RateView>,
+    /// When the provider's list was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verified_on: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema), schemars(inline))]
+pub struct RateView {
+    /// output, megapixel, second, 1000 characters or post_step.
+    pub per: &'static str,
+    pub creative_units: Units,
+    /// Options at which it holds.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(default))]
+    pub when: Map<String, Value>,
 }
 
 impl PriceView {
-    fn of(model: &Model) -> Self {
+    fn of(model: &Model, exchange: &Exchange) -> Self {
         match model.price {
-            Price::Units { output, second, post } => Self { output, second, post_step: post },
-            Price::Listed { .. } => Self { output: Units::ZERO, second: Units::ZERO, post_step: Units::ZERO },
+            Price::Units { output, second, post } => {
+                let all = [("output", output), ("second", second), ("post_step", post)];
+                let has_post = !model.post.is_empty();
+                let asked = all.into_iter().filter(|(per, price)| {
+                    *per == "output" || (*price > Units::ZERO && (has_post || *per != "post_step"))
+                });
+                let rates = asked.map(|(per, creative_units)| RateView { per, creative_units, when: Map::new() });
+                Self { rates: rates.collect(), verified_on: None }
+            }
+            Price::Listed { per, rates, verified_on } => {
+                let rates = rates.iter().map(|rate| RateView {
+                    per: per.as_str(),
+                    creative_units: exchange.units(rate.micros as f64 * exchange.factor),
+                    when: rate.when.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect(),
+                });
+                let verified_on = Some(verified_on).filter(|day| !day.is_empty());
+                Self { rates: rates.collect(), verified_on }
+            }
         }
+    }
+
+    /// `20 CU a second with resolution 1080p, else 10 CU a second`
+    fn words(&self) -> String {
+        let rate = |rate: &RateView| {
+            let when = rate.when.iter().map(|(name, value)| format!("{name} {}", value.as_str().unwrap_or_default()));
+            let when: Vec<_> = when.collect();
+            let with = if when.is_empty() { String::new() } else { format!(" with {}", when.join(" and ")) };
+            format!("{} CU per {}{with}", rate.creative_units, rate.per.replace('_', " "))
+        };
+        let rates: Vec<_> = self.rates.iter().map(rate).collect();
+        let read = self.verified_on.map_or(String::new(), |day| format!(" (list of {day})"));
+        format!("{}{read}", rates.join(", "))
     }
 }
 
@@ -99,11 +140,16 @@ impl Tool for GetModel {
 
     async fn call<P: Platform>(context: &Context<'_, P>, input: Input) -> Result<Answer<Output>, Fault> {
         check_named(context, input.workspace_id.as_deref()).await?;
-        let model = find_model(&input.model_id)?;
+        let offer = Offer::of(context).await;
+        let catalogue = offer.catalogue();
+        let model = find_model(catalogue, &input.model_id)?;
+        let Some((provider, _)) = catalogue.provider_of(model.id) else {
+            return Err(Refusal::new(Code::ModelNotFound, "The model has no provider.").into());
+        };
         let parameters: Map<String, Value> = model.parameters.iter().map(|p| (p.name.to_owned(), p.schema())).collect();
         let names: Vec<_> = model.parameters.iter().map(|parameter| parameter.name).collect();
         let output = Output {
-            model: ModelView::of(Catalogue::of(context.platform.config()), model),
+            model: ModelView::of(catalogue, provider, model),
             prompt: model.prompt.into(),
             prompt_format: model.prompt_format,
             parameters_schema: schema(parameters),
@@ -115,16 +161,17 @@ impl Tool for GetModel {
             mask: model.mask.into(),
             post: model.post,
             max_batch_size: model.max_batch,
-            price: PriceView::of(model),
+            price: PriceView::of(model, &catalogue.exchange(model)),
         };
         let files: Vec<_> = model.guidance.iter().map(|slot| slot.kind.as_str()).collect();
         let or_none = |words: Vec<&str>| if words.is_empty() { "none".to_owned() } else { words.join(", ") };
         let text = format!(
-            "{}\nPrompt: {}\nParameters: {}\nGuidance files: {}",
+            "{}\nPrompt: {}\nParameters: {}\nGuidance files: {}\nPrice: {}",
             output.model.line(),
             if model.prompt_format.is_empty() { "not used" } else { model.prompt_format },
             or_none(names),
             or_none(files),
+            output.price.words(),
         );
         Ok(Answer::new(text, output))
     }

@@ -1,12 +1,13 @@
 //! `list_models`: the catalogue, filtered. Full parameters come from `get_model`.
 
+use super::offer::Offer;
 use super::workspaces::check_named;
 use super::{Answer, Context, Fault, Hints, READS, Tool};
-use crate::models::{Capability, Modality, Model};
+use crate::models::{Capability, Modality, Model, Price};
 use crate::oauth::Scope;
 use crate::page;
 use crate::platform::Platform;
-use crate::providers::Catalogue;
+use crate::providers::{Catalogue, Provider};
 use crate::units::Units;
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +18,7 @@ pub struct ListModels;
 #[serde(deny_unknown_fields)]
 pub struct Input {
     pub workspace_id: Option<String>,
-    /// Words that must occur in the id, name or summary.
+    /// Words that must occur in the id, name, provider or summary.
     pub query: Option<String>,
     pub modality: Option<Modality>,
     /// All must match.
@@ -43,29 +44,46 @@ pub struct Output {
 pub struct ModelView {
     pub model_id: &'static str,
     pub name: &'static str,
+    pub provider: &'static str,
     pub modality: Modality,
     pub capabilities: &'static [Capability],
     pub summary: &'static str,
     /// One output with default parameters.
     pub typical_price_creative_units: Units,
+    /// What it is priced by.
+    pub price_unit: &'static str,
     pub placeholder: bool,
 }
 
 impl ModelView {
-    pub fn of(catalogue: Catalogue<'_>, model: &'static Model) -> Self {
+    pub fn of(catalogue: Catalogue<'_>, provider: &'static Provider, model: &'static Model) -> Self {
         Self {
             model_id: model.id,
             name: model.name,
+            provider: provider.name,
             modality: model.modality,
             capabilities: model.capabilities,
             summary: model.summary,
             typical_price_creative_units: catalogue.typical_price(model),
+            price_unit: price_unit(&model.price),
             placeholder: model.placeholder,
         }
     }
 
     pub fn line(&self) -> String {
-        format!("{} ({}): {} {} CU", self.model_id, self.modality.as_str(), self.summary, self.typical_price_creative_units)
+        let Self { model_id, provider, summary, typical_price_creative_units: price, .. } = self;
+        let by = if self.price_unit == OUTPUT { String::new() } else { format!(", by {}", self.price_unit) };
+        format!("{model_id} ({}, {provider}): {summary} {price} CU{by}", self.modality.as_str())
+    }
+}
+
+pub const OUTPUT: &str = "output";
+
+fn price_unit(price: &Price) -> &'static str {
+    match price {
+        Price::Units { second, .. } if *second > Units::ZERO => "second",
+        Price::Units { .. } => OUTPUT,
+        Price::Listed { per, .. } => per.as_str(),
     }
 }
 
@@ -87,15 +105,16 @@ impl Tool for ListModels {
         let after = page::open(context.platform, &list, input.cursor.as_deref())?;
         let words: Vec<_> = input.query.as_deref().unwrap_or_default().split_whitespace().map(str::to_lowercase).collect();
         let wanted = input.capabilities.as_deref().unwrap_or_default();
-        let catalogue = Catalogue::of(context.platform.config());
+        let offer = Offer::of(context).await;
+        let catalogue = offer.catalogue();
         let mut found = catalogue
-            .models()
-            .skip_while(|model| after.as_deref().is_some_and(|after| model.id != after))
+            .offered()
+            .skip_while(|(_, model)| after.as_deref().is_some_and(|after| model.id != after))
             .skip(usize::from(after.is_some()))
-            .filter(|model| input.modality.is_none_or(|modality| model.modality == modality))
-            .filter(|model| wanted.iter().all(|capability| model.can(*capability)))
-            .filter(|model| matches(model, &words));
-        let items: Vec<_> = found.by_ref().take(limit).map(|model| ModelView::of(catalogue, model)).collect();
+            .filter(|(_, model)| input.modality.is_none_or(|modality| model.modality == modality))
+            .filter(|(_, model)| wanted.iter().all(|capability| model.can(*capability)))
+            .filter(|(provider, model)| matches(provider, model, &words));
+        let items: Vec<_> = found.by_ref().take(limit).map(|(provider, model)| ModelView::of(catalogue, provider, model)).collect();
         let last = items.last().filter(|_| found.next().is_some());
         let next_cursor = last.map(|model| page::cursor(context.platform, &list, model.model_id));
         let mut text = items.iter().map(ModelView::line).collect::<Vec<_>>().join("\n");
@@ -108,9 +127,9 @@ impl Tool for ListModels {
     }
 }
 
-fn matches(model: &Model, words: &[String]) -> bool {
+fn matches(provider: &Provider, model: &Model, words: &[String]) -> bool {
     words.iter().all(|word| {
         let capability = model.capabilities.iter().any(|capability| capability.as_str().contains(word.as_str()));
-        capability || [model.id, model.name, model.summary].iter().any(|text| text.to_lowercase().contains(word.as_str()))
+        capability || [model.id, model.name, model.summary, provider.title].iter().any(|text| text.to_lowercase().contains(word.as_str()))
     })
 }

@@ -1,5 +1,6 @@
 //! `list_workflows`: which pipelines there are, with what they take and give.
 
+use super::offer::Offer;
 use super::workflows::{self, WorkflowView};
 use super::workspaces::resolve;
 use super::{Answer, Context, Fault, Hints, READS, Tool};
@@ -68,10 +69,11 @@ impl Tool for ListWorkflows {
             let before = after.as_deref().and_then(WorkflowId::parse);
             own(context, &id, before, hidden, limit + 1, &fits, &mut items).await?;
         }
+        let offer = Offer::of(context).await;
         let built_in = built_in::all().iter();
         let rest = built_in.skip_while(|found| after_built_in.is_some_and(|after| after != found.id));
         for found in rest.skip(usize::from(after_built_in.is_some())) {
-            items.extend(workflows::of_built_in(found).ok().map(|found| WorkflowView::of(&found)).filter(&fits));
+            items.extend(workflows::of_built_in(found, offer.catalogue()).ok().map(|found| WorkflowView::of(&found)).filter(&fits));
         }
         let more = items.len() > limit;
         items.truncate(limit);
@@ -95,6 +97,7 @@ async fn own<P: Platform>(
     fits: &impl Fn(&WorkflowView) -> bool,
     items: &mut Vec<WorkflowView>,
 ) -> Result<(), Fault> {
+    let offer = Offer::of(context).await;
     while items.len() < wanted {
         let person = context.caller.person.clone();
         let command = Command::Workflows { person, before, limit: FETCHED, with_hidden };
@@ -102,7 +105,7 @@ async fn own<P: Platform>(
         before = found.last().map(|last| last.workflow_id.clone());
         let is_last = found.len() < FETCHED as usize;
         for definition in found {
-            let view = workflows::of_definition(definition).map(|loaded| WorkflowView::of(&loaded));
+            let view = workflows::of_definition(definition, offer.catalogue()).map(|loaded| WorkflowView::of(&loaded));
             items.extend(view.ok().filter(fits));
         }
         if is_last {

@@ -6,6 +6,7 @@ pub mod assets;
 pub mod content;
 pub mod flow;
 pub mod forge;
+pub mod offer;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod schema;
 pub mod spend;

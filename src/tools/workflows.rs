@@ -1,6 +1,7 @@
 //! What the workflow tools share about definitions: finding one by its id, checking it, showing and saving it.
 //! Not for: runs of workflows (`flow`).
 
+use super::offer::Offer;
 use super::{Context, Fault};
 use crate::error::{Code, Refusal};
 use crate::id::{WorkflowId, WorkspaceId};
@@ -8,6 +9,7 @@ use crate::models::Modality;
 use crate::models::file_id::FileId;
 use crate::models::parameter::shorten;
 use crate::platform::Platform;
+use crate::providers::Catalogue;
 use crate::units::Units;
 use crate::workflows::built_in::{self, BuiltIn};
 use crate::workflows::{self, InputKind, Plan, Problem, Workflow};
@@ -135,15 +137,16 @@ pub async fn load<P: Platform>(
     workflow_id: &str,
     version: Option<u32>,
 ) -> Result<Loaded, Fault> {
+    let offer = Offer::of(context).await;
     if let Some(found) = built_in::find(workflow_id) {
-        return Ok(of_built_in(found)?);
+        return Ok(of_built_in(found, offer.catalogue())?);
     }
     let id = parse_id(workflow_id)?;
     let person = context.caller.person.clone();
     let wanted = version.map(Wanted::Version);
     let command = Command::Workflow { person, workflow_id: id, wanted };
     match workspace::ask(context.platform, workspace_id, command).await?? {
-        Reply::Workflow(definition) => Ok(of_definition(*definition)?),
+        Reply::Workflow(definition) => Ok(of_definition(*definition, offer.catalogue())?),
         _ => Err(unknown(workflow_id).into()),
     }
 }
@@ -157,16 +160,16 @@ fn unknown(id: &str) -> Refusal {
     Refusal::new(Code::WorkflowNotFound, format!("There is no workflow {shown} in this workspace."))
 }
 
-pub fn of_built_in(found: &BuiltIn) -> Result<Loaded, Refusal> {
+pub fn of_built_in(found: &BuiltIn, catalogue: Catalogue<'_>) -> Result<Loaded, Refusal> {
     let document: Value = serde_json::from_str(found.document).unwrap_or_default();
-    let workflow = workflows::check(&document).map_err(|problems| outdated(&problems))?;
+    let workflow = workflows::check(&document, catalogue).map_err(|problems| outdated(&problems))?;
     let workflow_id = found.id.to_owned();
     Ok(Loaded { workflow_id, version: BUILT_IN_VERSION, workflow, document, definition: None })
 }
 
-pub fn of_definition(definition: Definition) -> Result<Loaded, Refusal> {
+pub fn of_definition(definition: Definition, catalogue: Catalogue<'_>) -> Result<Loaded, Refusal> {
     let document: Value = serde_json::from_str(&definition.document.text).unwrap_or_default();
-    let workflow = workflows::check(&document).map_err(|problems| outdated(&problems))?;
+    let workflow = workflows::check(&document, catalogue).map_err(|problems| outdated(&problems))?;
     Ok(Loaded {
         workflow_id: definition.workflow_id.to_string(),
         version: definition.version,
@@ -200,7 +203,7 @@ fn wrong(problems: &[Problem]) -> Refusal {
         .details(json!({ "problems": problems }))
 }
 
-pub fn plan<P: Platform>(
+pub async fn plan<P: Platform>(
     context: &Context<'_, P>,
     workspace: &WorkspaceId,
     loaded: &Loaded,
@@ -212,7 +215,9 @@ pub fn plan<P: Platform>(
         }
     }
     let mut random = || u32::from_le_bytes(context.platform.random());
-    workflows::plan(&loaded.workflow, &loaded.workflow_id, loaded.version, inputs, &mut random)
+    let offer = Offer::of(context).await;
+    let (workflow, id, version) = (&loaded.workflow, &loaded.workflow_id, loaded.version);
+    workflows::plan(workflow, id, version, inputs, offer.catalogue(), &mut random)
 }
 
 /// `5 Creative Units`, or from the least to the most where the steps decide.
@@ -255,7 +260,9 @@ pub async fn save<P: Platform>(
         }
         Some(text) => (parse_id(text)?, false),
     };
-    let document = change.document.as_ref().map(checked).transpose()?;
+    let offer = Offer::of(context).await;
+    let check = |document: &Value| checked(document, offer.catalogue());
+    let document = change.document.as_ref().map(check).transpose()?;
     let caller = context.caller;
     let save = Save {
         actor: Actor::person(&caller.person, Some(caller.token_id()), context.request_id),
@@ -270,13 +277,13 @@ pub async fn save<P: Platform>(
     };
     let command = Command::SaveWorkflow(Box::new(save));
     match workspace::ask(context.platform, workspace_id, command).await?? {
-        Reply::Workflow(definition) => Ok(of_definition(*definition)?),
+        Reply::Workflow(definition) => Ok(of_definition(*definition, offer.catalogue())?),
         _ => Err(Refusal::new(Code::Internal, "The workspace gave an answer that is not understood.").into()),
     }
 }
 
-fn checked(document: &Value) -> Result<Document, Refusal> {
-    let workflow = workflows::check(document).map_err(|problems| wrong(&problems))?;
+fn checked(document: &Value, catalogue: Catalogue<'_>) -> Result<Document, Refusal> {
+    let workflow = workflows::check(document, catalogue).map_err(|problems| wrong(&problems))?;
     Ok(Document {
         name: workflow.name().to_owned(),
         description: workflow.description().to_owned(),

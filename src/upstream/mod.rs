@@ -6,6 +6,7 @@ pub mod account;
 pub mod base64_json;
 pub mod gate;
 pub mod keys;
+pub mod prices;
 pub mod transport;
 
 pub use account::Account;

@@ -11,6 +11,7 @@ use super::{
 use super::{graph, places, request};
 use crate::models::Modality;
 use crate::models::parameter::{shorten, whole};
+use crate::providers::Catalogue;
 use serde_json::Value;
 
 /// A document that passed [`check`].
@@ -64,16 +65,16 @@ impl Workflow {
 }
 
 /// Every problem of the document, or the workflow that it is.
-pub fn check(document: &Value) -> Result<Workflow, Vec<Problem>> {
+pub fn check(document: &Value, catalogue: Catalogue<'_>) -> Result<Workflow, Vec<Problem>> {
     let mut problems = Problems::default();
-    let workflow = read(document, &mut problems);
+    let workflow = read(document, catalogue, &mut problems);
     match workflow {
         Some(workflow) if problems.is_empty() => Ok(workflow),
         _ => Err(problems.into_vec()),
     }
 }
 
-fn read(document: &Value, problems: &mut Problems) -> Option<Workflow> {
+fn read(document: &Value, catalogue: Catalogue<'_>, problems: &mut Problems) -> Option<Workflow> {
     let bytes = document.to_string().len();
     if bytes > MAX_DOCUMENT_BYTES {
         problems
@@ -94,7 +95,9 @@ fn read(document: &Value, problems: &mut Problems) -> Option<Workflow> {
     let description = fields.short_text("description", MAX_DESCRIPTION_CHARS, problems);
     let inputs = list(&fields, "inputs", 0, MAX_INPUTS, problems, read_input);
     fields.require("steps", "List at least one step.", problems);
-    let steps = list(&fields, "steps", 1, MAX_STEPS, problems, Step::read);
+    let read_step =
+        |value: &Value, index: usize, problems: &mut Problems| Step::read(value, index, catalogue, problems);
+    let steps = list(&fields, "steps", 1, MAX_STEPS, problems, read_step);
     fields.require(
         "outputs",
         "List at least one output, such as {\"name\":\"pictures\",\"from\":\"{{steps.ID.files}}\"}.",

@@ -11,6 +11,7 @@
 //!    only a file id may name what a running step makes.
 
 pub mod built_in;
+pub mod choice;
 pub mod document;
 pub mod graph;
 pub mod input;

@@ -83,7 +83,7 @@ pub struct Names<'a> {
 
 impl<'a> Names<'a> {
     pub fn new(inputs: &'a [InputSpec], steps: &'a [Step]) -> Self {
-        let kinds = steps.iter().map(|step| step.model().map(|model| model.modality)).collect();
+        let kinds = steps.iter().map(|step| Some(step.models()?.first()?.modality)).collect();
         let mut names = Self { inputs, steps, kinds };
         // A pick may take from a pick that stands later, so one round for each step.
         for _ in steps {
@@ -165,10 +165,10 @@ impl<'a> Names<'a> {
 /// How many files a step makes at most, as far as the document alone tells.
 fn most_files(step: &Step) -> Option<usize> {
     match &step.body {
-        Body::Model { model: Some(model), parameters } => {
+        Body::Model { models, parameters } if !models.models.is_empty() => {
+            let most = models.models.iter().map(|model| model.max_batch).max().unwrap_or(1);
             let literal = parameters.get("batch_size").map_or(Some(1), parameter::whole);
-            let batch =
-                literal.and_then(|count| usize::try_from(count).ok()).unwrap_or(model.max_batch as usize);
+            let batch = literal.and_then(|count| usize::try_from(count).ok()).unwrap_or(most as usize);
             Some(batch * if step.for_each.is_some() { MAX_ITEMS } else { 1 })
         }
         Body::Transform { .. } => Some(if step.for_each.is_some() { MAX_ITEMS } else { 1 }),

@@ -1,15 +1,16 @@
 //! What each reference names, and whether that may stand where it does. Files may stand only where a file id is
 //! expected; so nothing that decides a price waits for a running step.
 
+use super::choice::Candidates;
 use super::document::Workflow;
 use super::names::{Names, Type, modality_of};
 use super::problem::{Fields, Problems};
 use super::reference::{Part, Reference, holds_reference, parts, whole};
 use super::step::{Body, Step, When};
 use crate::id::AssetId;
+use crate::models::Modality;
 use crate::models::generation::GuidanceKind;
 use crate::models::parameter::{Kind, shorten};
-use crate::models::{Modality, Model};
 use serde_json::{Map, Value};
 
 /// What a place takes.
@@ -84,14 +85,14 @@ impl Names<'_> {
         let item = item.or(step.for_each.as_ref().map(|_| Type::Unknown));
         self.when(step, problems);
         match &step.body {
-            Body::Model { model, parameters } => {
-                self.parameters(&format!("{path}.parameters"), *model, parameters, item, problems);
+            Body::Model { models, parameters } => {
+                self.parameters(&format!("{path}.parameters"), models, parameters, item, problems);
             }
-            Body::Transform { model, file, parameters } => {
+            Body::Transform { models, file, parameters } => {
                 if !problems.touch(&format!("{path}.file")) {
                     self.file(&format!("{path}.file"), file, Some(Modality::Image), false, item, problems);
                 }
-                self.options(&format!("{path}.parameters"), *model, parameters, item, problems);
+                self.options(&format!("{path}.parameters"), models, parameters, item, problems);
             }
             Body::Text { template, .. } => {
                 self.value(
@@ -159,7 +160,7 @@ impl Names<'_> {
     fn parameters(
         &self,
         path: &str,
-        model: Option<&Model>,
+        models: &Candidates,
         parameters: &Map<String, Value>,
         item: Option<Type>,
         problems: &mut Problems,
@@ -173,7 +174,7 @@ impl Names<'_> {
                 "duration_seconds" => Expect::Number,
                 "options" => {
                     if let Some(options) = object(value, &path, problems) {
-                        self.options(&path, model, options, item, problems);
+                        self.options(&path, models, options, item, problems);
                     }
                     continue;
                 }
@@ -205,14 +206,13 @@ impl Names<'_> {
     fn options(
         &self,
         path: &str,
-        model: Option<&Model>,
+        models: &Candidates,
         options: &Map<String, Value>,
         item: Option<Type>,
         problems: &mut Problems,
     ) {
         for (name, value) in options {
-            let expect = match model.and_then(|model| model.parameter(name)).map(|parameter| &parameter.kind)
-            {
+            let expect = match models.parameter(name).map(|parameter| &parameter.kind) {
                 Some(Kind::Integer { .. } | Kind::Step { .. }) => Expect::Whole,
                 Some(Kind::Number { .. }) => Expect::Number,
                 Some(Kind::Boolean { .. }) => Expect::Boolean,

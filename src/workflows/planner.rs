@@ -1,6 +1,7 @@
 //! Makes a [`Plan`]: binds the inputs, evaluates texts and conditions, repeats what is repeated, and normalises and
 //! prices every run, in the order of the graph.
 
+use super::choice::{Attempt, split};
 use super::document::Workflow;
 use super::plan::{FileRef, Plan, PlannedOutput, PlannedRun, PlannedStep, StepCondition, Work};
 use super::problem::{Problem, Problems};
@@ -11,6 +12,7 @@ use super::{Ended, MAX_ITEMS, MAX_PLAN_BYTES, MAX_RUNS, graph, request};
 use crate::error::Refusal;
 use crate::id::AssetId;
 use crate::models::Modality;
+use crate::providers::Catalogue;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
@@ -20,6 +22,7 @@ pub fn plan(
     workflow_id: &str,
     version: u32,
     inputs: &Map<String, Value>,
+    catalogue: Catalogue<'_>,
     random_seed: &mut dyn FnMut() -> u32,
 ) -> Result<Plan, Refusal> {
     let mut problems = Problems::default();
@@ -38,6 +41,7 @@ pub fn plan(
         runs: 0,
         warnings: Vec::new(),
         problems,
+        catalogue,
         random_seed,
     };
     for index in &workflow.order {
@@ -143,6 +147,7 @@ struct Planner<'a> {
     input_files: Vec<(AssetId, Modality)>,
     warnings: Vec<String>,
     problems: Problems,
+    catalogue: Catalogue<'a>,
     random_seed: &'a mut dyn FnMut() -> u32,
 }
 
@@ -287,7 +292,7 @@ impl Planner<'_> {
     }
 
     fn model_runs(&mut self, step: &Step) -> Work {
-        let Some(model) = step.model() else { return Work::Skipped };
+        let Some(models) = step.models() else { return Work::Skipped };
         let items = match &step.for_each {
             None => vec![None],
             Some(list) => self.items(list).into_iter().zip(1..).map(Some).collect::<Vec<_>>(),
@@ -302,36 +307,50 @@ impl Planner<'_> {
             self.problems.add(format!("{}.for_each", step.path()), message);
             return Work::Skipped;
         }
-        self.runs += items.len();
+        let items: Vec<_> = items.into_iter().map(|item| (item, (self.random_seed)())).collect();
+        let mut problems = std::mem::take(&mut self.problems);
+        let made = models.first_that_fits(&mut problems, |attempt, problems| {
+            let runs =
+                items.iter().map(|(item, seed)| self.run(step, attempt, item.clone(), *seed, problems));
+            Some(runs.flatten().collect::<Vec<_>>())
+        });
+        self.problems = problems;
         let mut runs = Vec::new();
-        for item in items {
-            let mut problems = std::mem::take(&mut self.problems);
-            let files = |reference: Reference<'_>| self.files(reference);
-            let built = request::build(step, &self.scope(item, &files), &mut problems);
-            let seed = (self.random_seed)();
-            let found = built.and_then(|built| {
-                let (generation, warnings) = built.normalize(model, seed, &mut problems)?;
-                Some((generation, built.files, warnings))
-            });
-            self.problems = problems;
-            let Some((generation, files, warnings)) = found else { continue };
+        for (made, warnings) in made.unwrap_or_default() {
             for warning in warnings {
                 self.warn(format!("`{}`: {warning}", step.id));
             }
-            for file in request::assets(&generation, &files) {
-                if !self.input_files.iter().any(|(id, _)| *id == file.0) {
-                    add_file(&mut self.input_files, file);
+            for run in &made {
+                for file in request::assets(&run.generation, &run.files) {
+                    if !self.input_files.iter().any(|(id, _)| *id == file.0) {
+                        add_file(&mut self.input_files, file);
+                    }
                 }
             }
-            runs.push(PlannedRun {
-                price: model
-                    .price
-                    .of(&generation, &crate::models::Exchange { units_per_dollar: 100.0, factor: 1.0 }),
-                generation,
-                files,
-            });
+            runs.extend(made);
         }
+        self.runs += runs.len().max(items.len());
         Work::Runs(runs)
+    }
+
+    /// One item of a step: a run, or several where the provider makes fewer outputs at once.
+    fn run(
+        &self,
+        step: &Step,
+        attempt: &Attempt<'_>,
+        item: Option<(Item, usize)>,
+        seed: u32,
+        problems: &mut Problems,
+    ) -> Option<(Vec<PlannedRun>, Vec<String>)> {
+        let files = |reference: Reference<'_>| self.files(reference);
+        let built = request::build(step, attempt.model, &self.scope(item, &files), problems)?;
+        let (generation, warnings) = built.normalize(attempt, seed, problems)?;
+        let runs = split(&generation, attempt.model.per_call).into_iter().map(|generation| PlannedRun {
+            price: self.catalogue.price(attempt.model, &generation),
+            generation,
+            files: built.files.clone(),
+        });
+        Some((runs.collect(), warnings))
     }
 
     fn items(&self, list: &str) -> Vec<Item> {

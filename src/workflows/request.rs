@@ -1,6 +1,7 @@
 //! From the parameters of a step to the request that its model is asked with, and everything the model would not
 //! take, said at its place in the document.
 
+use super::choice::{Attempt, adapt};
 use super::document::Workflow;
 use super::input::InputSpec;
 use super::names::modality_of;
@@ -31,13 +32,13 @@ pub struct Built {
     places: Vec<String>,
 }
 
-/// The request of a model or transform step.
-pub fn build(step: &Step, scope: &Scope<'_>, problems: &mut Problems) -> Option<Built> {
+/// The request of a model or transform step to one of its models.
+pub fn build(step: &Step, model: &Model, scope: &Scope<'_>, problems: &mut Problems) -> Option<Built> {
     let path = format!("{}.parameters", step.path());
     match &step.body {
-        Body::Model { model, parameters } => Some(of_model((*model)?, parameters, path, scope, problems)),
-        Body::Transform { model, file, parameters } => {
-            let mut built = Built::new((*model)?, path.clone(), path);
+        Body::Model { parameters, .. } => Some(of_model(model, parameters, path, scope, problems)),
+        Body::Transform { file, parameters, .. } => {
+            let mut built = Built::new(model, path.clone(), path);
             built.files_path = format!("{}.file", step.path());
             let place = built.files_path.clone();
             built.guide(scope.files(file), GuidanceKind::InitImage, None, &place);
@@ -165,10 +166,8 @@ impl Reader<'_, '_> {
 impl Built {
     fn new(model: &Model, path: String, options_path: String) -> Self {
         let request = ForgeRequest { model_id: model.id.to_owned(), ..ForgeRequest::default() };
-        {
-            let files_path = format!("{path}.guidance_files");
-            Self { request, files: Vec::new(), path, options_path, files_path, places: Vec::new() }
-        }
+        let files_path = format!("{path}.guidance_files");
+        Self { request, files: Vec::new(), path, options_path, files_path, places: Vec::new() }
     }
 
     fn options(&mut self, options: &Map<String, Value>, scope: &Scope<'_>, problems: &mut Problems) {
@@ -195,15 +194,17 @@ impl Built {
     /// the rest tried again, so that an author is told everything at once.
     pub fn normalize(
         &self,
-        model: &Model,
+        attempt: &Attempt<'_>,
         random_seed: u32,
         problems: &mut Problems,
     ) -> Option<(Generation, Vec<String>)> {
+        let model = attempt.model;
         let mut request = self.request.clone();
+        let changes = if attempt.adapts { adapt(&mut request, attempt) } else { Vec::new() };
         let mut places = self.places.clone();
         for _ in 0..MAX_ROUNDS {
             let refusal = match normalize(model, &request, random_seed) {
-                Ok(found) => return Some(found),
+                Ok((generation, warnings)) => return Some((generation, [changes, warnings].concat())),
                 Err(refusal) => refusal,
             };
             let field = field_of(&refusal.message, &request);
@@ -330,13 +331,13 @@ fn take_parameter_out(name: &str, request: &mut ForgeRequest) -> bool {
     }
 }
 
-/// Tries each model with the defaults of the inputs and with stand-ins for files and texts.
+/// Tries the models of each step with the defaults of the inputs and with stand-ins for files and texts.
 pub fn try_steps(workflow: &Workflow, problems: &mut Problems) {
     let known = |input: &InputSpec| (input.name.clone(), input.sample());
     let inputs: Map<String, Value> = workflow.inputs.iter().map(known).collect();
     let files = |_: super::reference::Reference<'_>| Some(vec![FileRef::Asset(stand_in())]);
     for step in &workflow.steps {
-        let Some(model) = step.model() else { continue };
+        let Some(models) = step.models() else { continue };
         let mut scope = Scope { inputs: &inputs, texts: &Texts::new(), item: None, files: &files };
         if let Some(list) = &step.for_each {
             let is_files = list.contains(".files");
@@ -344,9 +345,11 @@ pub fn try_steps(workflow: &Workflow, problems: &mut Problems) {
                 if is_files { Item::File(FileRef::Asset(stand_in())) } else { Item::Value(Value::Null) };
             scope.item = Some((item, 1));
         }
-        if let Some(built) = build(step, &scope, problems) {
-            built.normalize(model, 0, problems);
-        }
+        let fits = |attempt: &Attempt<'_>, problems: &mut Problems| {
+            let built = build(step, attempt.model, &scope, problems)?;
+            built.normalize(attempt, 0, problems)
+        };
+        _ = models.first_that_fits(problems, fits);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The fields of one step, of whichever type.
 //! Not for: its `parameters` (`places`, `request`) or what its references name (`places`).
 
+use super::choice::Candidates;
 use super::document::read_name;
 use super::plan::Ended;
 use super::problem::{Fields, Problems};
@@ -8,8 +9,8 @@ use super::split::Split;
 use super::{MAX_ITEMS, MAX_NAME_CHARS, MAX_RETRIES};
 use crate::models::generation::GuidanceKind;
 use crate::models::parameter::shorten;
-use crate::models::{Capability, Model};
-use crate::providers;
+use crate::models::{Capability, Modality, Model};
+use crate::providers::Catalogue;
 use serde_json::{Map, Value};
 
 #[derive(Clone, Debug)]
@@ -38,12 +39,12 @@ pub enum When {
 pub enum Body {
     /// No model: the document names none that exists.
     Model {
-        model: Option<&'static Model>,
+        models: Candidates,
         parameters: Map<String, Value>,
     },
     /// `parameters` are options of the model.
     Transform {
-        model: Option<&'static Model>,
+        models: Candidates,
         file: Value,
         parameters: Map<String, Value>,
     },
@@ -64,16 +65,25 @@ const DEFAULT_RETRIES: usize = 1;
 
 impl Step {
     /// None: there is too little of it to go on.
-    pub fn read(value: &Value, index: usize, problems: &mut Problems) -> Option<Self> {
+    pub fn read(
+        value: &Value,
+        index: usize,
+        catalogue: Catalogue<'_>,
+        problems: &mut Problems,
+    ) -> Option<Self> {
         let fields = Fields::of(value, format!("steps[{index}]"), problems)?;
         let id = read_name(&fields, "id", problems);
         fields.require("type", &format!("Give one of {}.", TYPES.join(", ")), problems);
         let kind = fields.word("type", TYPES, problems)?;
         let (own, body) = match kind {
-            "model" => (&["model_id", "capability", "parameters", "for_each"][..], model(&fields, problems)),
-            "transform" => {
-                (&["operation", "file", "parameters", "for_each"][..], transform(&fields, problems))
-            }
+            "model" => (
+                &["model_id", "capability", "parameters", "for_each"][..],
+                model(&fields, catalogue, problems),
+            ),
+            "transform" => (
+                &["operation", "file", "parameters", "for_each"][..],
+                transform(&fields, catalogue, problems),
+            ),
             "text" => (&["template", "split", "max_items"][..], text(&fields, problems)),
             _ => (&["from", "index"][..], pick(&fields, problems)),
         };
@@ -102,9 +112,9 @@ impl Step {
         format!("steps[{}]", self.index)
     }
 
-    pub fn model(&self) -> Option<&'static Model> {
+    pub fn models(&self) -> Option<&Candidates> {
         match &self.body {
-            Body::Model { model, .. } | Body::Transform { model, .. } => *model,
+            Body::Model { models, .. } | Body::Transform { models, .. } => Some(models),
             Body::Text { .. } | Body::Pick { .. } => None,
         }
     }
@@ -153,7 +163,7 @@ fn parameters(fields: &Fields<'_>, problems: &mut Problems) -> Map<String, Value
     inner.cloned().unwrap_or_default()
 }
 
-fn model(fields: &Fields<'_>, problems: &mut Problems) -> Body {
+fn model(fields: &Fields<'_>, catalogue: Catalogue<'_>, problems: &mut Problems) -> Body {
     let (id, capability) = (fields.text("model_id", problems), fields.text("capability", problems));
     let found = match (fields.has("model_id"), fields.has("capability")) {
         (false, false) => {
@@ -163,10 +173,10 @@ fn model(fields: &Fields<'_>, problems: &mut Problems) -> Body {
         (true, true) => {
             let message = "Give `model_id` or `capability`, not both.";
             problems.add(fields.path("capability"), message);
-            id.and_then(providers::model)
+            id.and_then(|id| catalogue.model(id))
         }
         (true, false) => id.and_then(|id| {
-            let found = providers::model(id);
+            let found = catalogue.model(id);
             if found.is_none() {
                 let shown = shorten(&id.into());
                 let message = format!("No model has the id {shown}. Take one from list_models.");
@@ -174,44 +184,56 @@ fn model(fields: &Fields<'_>, problems: &mut Problems) -> Body {
             }
             found
         }),
-        (false, true) => capability.and_then(|word| first_with(word, &fields.path("capability"), problems)),
+        (false, true) => {
+            let path = fields.path("capability");
+            let models = capability.map(|word| able(word, &path, catalogue, problems)).unwrap_or_default();
+            return Body::Model { models, parameters: parameters(fields, problems) };
+        }
     };
-    Body::Model { model: found, parameters: parameters(fields, problems) }
+    let models = Candidates { models: found.into_iter().collect(), is_open: false };
+    Body::Model { models, parameters: parameters(fields, problems) }
 }
 
-fn first_with(word: &str, path: &str, problems: &mut Problems) -> Option<&'static Model> {
+fn able(word: &str, path: &str, catalogue: Catalogue<'_>, problems: &mut Problems) -> Candidates {
     let Some(capability) = Capability::parse(word) else {
         let known: Vec<_> = Capability::ALL.iter().map(|capability| capability.as_str()).collect();
         problems.add(path, format!("Must be one of {}, not {}.", known.join(", "), shorten(&word.into())));
-        return None;
+        return Candidates::default();
     };
-    let found = providers::models().find(|model| model.can(capability));
-    if found.is_none() {
+    let mut models: Vec<_> = catalogue.models().filter(|model| model.can(capability)).collect();
+    // What comes out is part of the document: later steps name it.
+    let made = models.first().map(|model| model.modality);
+    models.retain(|model| Some(model.modality) == made);
+    if models.is_empty() {
         problems
             .add(path, format!("No model of this gateway can do {word}. list_models shows what they can."));
     }
-    found
+    Candidates { models, is_open: true }
 }
 
-fn transform(fields: &Fields<'_>, problems: &mut Problems) -> Body {
+fn transform(fields: &Fields<'_>, catalogue: Catalogue<'_>, problems: &mut Problems) -> Body {
     fields.require("operation", &format!("Give one of {}.", OPERATIONS.join(", ")), problems);
     fields.require("file", "Name one file: {{inputs.NAME}} or {{steps.ID.files[0]}}.", problems);
     let operation = fields.word("operation", OPERATIONS, problems).and_then(Capability::parse);
-    let model = operation.and_then(|operation| {
+    let models = operation.map(|operation| {
         let takes_one = |model: &&Model| {
-            model.can(operation) && model.guidance.iter().any(|slot| slot.kind == GuidanceKind::InitImage)
+            let takes = |kind| model.guidance.iter().any(|slot| slot.kind == kind);
+            model.can(operation)
+                && model.modality == Modality::Image
+                && (takes(GuidanceKind::InitImage) || takes(GuidanceKind::Reference))
         };
-        let found = providers::models().find(takes_one);
-        if found.is_none() {
+        let models: Vec<_> = catalogue.models().filter(takes_one).collect();
+        if models.is_empty() {
             problems.add(
                 fields.path("operation"),
                 format!("No model of this gateway can do {}.", operation.as_str()),
             );
         }
-        found
+        Candidates { models, is_open: true }
     });
+    let models = models.unwrap_or_default();
     let file = fields.get("file").cloned().unwrap_or_default();
-    Body::Transform { model, file, parameters: parameters(fields, problems) }
+    Body::Transform { models, file, parameters: parameters(fields, problems) }
 }
 
 fn text(fields: &Fields<'_>, problems: &mut Problems) -> Body {

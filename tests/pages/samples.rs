@@ -140,7 +140,13 @@ pub fn hostile() -> Vec<(&'static str, String)> {
         request_id: s(HOSTILE),
         link: Some(Link { label: s(HOSTILE), href: s(HOSTILE) }),
     };
-    let home = Home { url: s(HOSTILE), version: s(HOSTILE), notice: None, sign_in_ready: true };
+    let home = Home {
+        url: s(HOSTILE),
+        version: s(HOSTILE),
+        notice: None,
+        problems: vec![s(HOSTILE)],
+        sign_in_ready: true,
+    };
     let mut pages = vec![
         ("hostile-consent", consent::consent(&consent)),
         ("hostile-apps", account::account(&many)),
@@ -171,7 +177,7 @@ pub fn nav(active: Section) -> Nav {
 }
 
 fn start(sign_in_ready: bool, notice: Option<&str>) -> Home {
-    Home { url: s(URL), version: s("0.1.0"), notice: notice.map(s), sign_in_ready }
+    Home { url: s(URL), version: s("0.1.0"), notice: notice.map(s), problems: Vec::new(), sign_in_ready }
 }
 
 fn signing_in(choices: bool, development: bool) -> SignIn {

@@ -51,13 +51,32 @@ const fn plain(to: &'static str, from: Source) -> Field {
 
 const TEXT: Field = plain("text", Source::Prompt);
 const SEED: Field = plain("seed", Source::Seed);
+const LANGUAGE_CODE: Field = plain("language_code", Source::Option("language"));
+/// Both stand in the address.
+const VOICE_ID: Field = plain("voice_id", Source::Aside("voice"));
+const OUTPUT_FORMAT: Field = plain("output_format", Source::Aside("output_format"));
 
 /// Model, voice, file format and what only one model takes are added by the adapter.
 const SPEECH: Codec = Codec {
     fields: &[
         TEXT,
         SEED,
-        plain("language_code", Source::Option("language")),
+        VOICE_ID,
+        OUTPUT_FORMAT,
+        plain("voice_settings.stability", Source::Option("stability")),
+        plain("voice_settings.similarity_boost", Source::Option("similarity_boost")),
+        plain("voice_settings.style", Source::Option("style_exaggeration")),
+        plain("voice_settings.speed", Source::Option("speed")),
+    ],
+    outputs: &[],
+};
+const FLASH: Codec = Codec {
+    fields: &[
+        TEXT,
+        SEED,
+        LANGUAGE_CODE,
+        VOICE_ID,
+        OUTPUT_FORMAT,
         plain("voice_settings.stability", Source::Option("stability")),
         plain("voice_settings.similarity_boost", Source::Option("similarity_boost")),
         plain("voice_settings.style", Source::Option("style_exaggeration")),
@@ -104,7 +123,10 @@ pub const MODELS: &[Model] = &[
             fields: &[
                 TEXT,
                 SEED,
-                plain("language_code", Source::Option("language")),
+                LANGUAGE_CODE,
+                VOICE_ID,
+                OUTPUT_FORMAT,
+                plain("voice_settings.stability", Source::Aside("stability")),
             ],
             outputs: &[],
         },
@@ -124,6 +146,7 @@ pub const MODELS: &[Model] = &[
         parameters: &[VOICE, STABILITY, SIMILARITY, STYLE, SPEED, LANGUAGE, SPEECH_FORMAT],
         price: listed(Per::ThousandCharacters, &[Rate { when: &[], micros: 40_000 }]),
         endpoint: "eleven_flash_v2_5",
+        codec: FLASH,
         ..BASE
     },
     Model {

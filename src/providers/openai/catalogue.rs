@@ -44,6 +44,8 @@ const fn plain(to: &'static str, from: Source) -> Field {
 const CODEC: Codec = Codec {
     fields: &[
         plain("prompt", Source::Prompt),
+        plain("size", Source::Aside("width")),
+        plain("size", Source::Aside("height")),
         plain("quality", Source::Option("quality")),
         plain("output_format", Source::Option("output_format")),
         plain("background", Source::Option("background")),

@@ -98,3 +98,74 @@ fn the_example_of_the_instructions_is_right() {
     checked(&serde_json::from_str(example).unwrap());
     assert!(INSTRUCTIONS.len() < 6_000, "a model reads all of it");
 }
+
+/// Settings by which each provider can be asked.
+const PROVIDERS: &[(&str, &str)] = &[
+    ("FAL_KEY", "k"),
+    ("REPLICATE_API_TOKEN", "k"),
+    ("ELEVENLABS_API_KEY", "k"),
+    ("OPENAI_API_KEY", "k"),
+    ("WORKERS_AI", "yes"),
+];
+
+/// Each built-in with inputs that make every one of its steps.
+fn whole(id: &str) -> Vec<Value> {
+    match id {
+        "product-shot" => vec![json!({ "photo": PHOTO, "pictures": 4 })],
+        "icon-set" => vec![json!({}), json!({ "style_picture": PHOTO, "size": 64 })],
+        "picture-to-3d" => vec![json!({}), json!({ "picture": PHOTO, "faces": 500 })],
+        "narrated-clip" => {
+            vec![
+                json!({ "script": "One. Two." }),
+                json!({ "script": "One.", "sound": "effect", "sound_seconds": 30 }),
+            ]
+        }
+        "storyboard" => vec![json!({ "scenes": "A door.", "animate": true, "seconds": 1 })],
+        _ => vec![json!({})],
+    }
+}
+
+#[test]
+fn every_built_in_plans_with_every_set_of_providers_and_prefers_real_models() {
+    let mut poor = Vec::new();
+    for set in 0..1_u32 << PROVIDERS.len() {
+        let chosen = PROVIDERS.iter().enumerate().filter(|(index, _)| set >> index & 1 == 1);
+        let settings: Vec<_> = chosen.map(|(_, setting)| *setting).collect();
+        let config = config(&settings);
+        let catalogue = Catalogue::of(&config);
+        for built_in in built_in::all() {
+            let workflow = check(&document(built_in.id), catalogue)
+                .unwrap_or_else(|problems| panic!("{settings:?} {}: {problems:#?}", built_in.id));
+            for inputs in whole(built_in.id) {
+                let inputs = inputs.as_object().unwrap();
+                let plan = plan(&workflow, built_in.id, 1, inputs, catalogue, &mut || 1)
+                    .unwrap_or_else(|refusal| panic!("{settings:?} {}: {refusal:?}", built_in.id));
+                poor.extend(
+                    stand_ins(catalogue, &plan).into_iter().map(|step| format!("{settings:?} {step}")),
+                );
+            }
+        }
+    }
+    assert!(poor.is_empty(), "\n{}", poor.join("\n"));
+}
+
+/// Steps done by a stand-in though a real model that is offered can do such work.
+fn stand_ins(catalogue: Catalogue<'_>, plan: &Plan) -> Vec<String> {
+    let mut found = Vec::new();
+    for step in &plan.steps {
+        let Work::Runs(runs) = &step.work else { continue };
+        for run in runs {
+            let (_, model) = catalogue.provider_of(&run.generation.model_id).unwrap();
+            assert!(run.generation.batch_size <= model.per_call, "{}", model.id);
+            let is_real = |other: &&'static crate::models::Model| {
+                !other.placeholder && model.capabilities.first().is_some_and(|first| other.can(*first))
+            };
+            if model.placeholder
+                && let Some(real) = catalogue.models().find(is_real)
+            {
+                found.push(format!("{}.{}: {} and not {}", plan.workflow_id, step.id, model.id, real.id));
+            }
+        }
+    }
+    found
+}

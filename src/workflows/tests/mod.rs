@@ -8,7 +8,9 @@ mod skipping;
 mod structure;
 
 use super::{Plan, Workflow, check, plan};
+use crate::config::Config;
 use crate::error::Refusal;
+use crate::providers::Catalogue;
 use serde_json::{Map, Value, json};
 
 pub const PHOTO: &str = "0190a0a0-0000-7000-8000-000000000001";
@@ -31,14 +33,24 @@ pub fn edit(document: &mut Value, pointer: &str, value: Option<Value>) {
     }
 }
 
+/// A deployment with these settings.
+pub fn config(settings: &[(&str, &str)]) -> Config {
+    let secret = ("GATEWAY_SECRET", "a-secret-of-at-least-32-characters");
+    let given = |name: &str| {
+        let found = settings.iter().chain([&secret]).find(|(key, _)| *key == name);
+        found.map(|(_, text)| (*text).to_owned())
+    };
+    Config::parse(given).unwrap()
+}
+
 /// What is wrong with it, a line each.
 pub fn problems(document: &Value) -> Vec<String> {
-    let found = check(document).err().unwrap_or_default();
+    let found = check(document, Catalogue::of(&config(&[]))).err().unwrap_or_default();
     found.iter().map(|problem| format!("{}: {}", problem.path, problem.message)).collect()
 }
 
 pub fn checked(document: &Value) -> Workflow {
-    check(document).unwrap_or_else(|problems| panic!("{problems:#?}"))
+    check(document, Catalogue::of(&config(&[]))).unwrap_or_else(|problems| panic!("{problems:#?}"))
 }
 
 /// A workflow of these steps and inputs whose output is the last step.
@@ -52,7 +64,7 @@ pub fn workflow(inputs: Value, steps: Value) -> Workflow {
 pub fn planned(workflow: &Workflow, inputs: Value) -> Result<Plan, Refusal> {
     let inputs: Map<String, Value> = inputs.as_object().unwrap().clone();
     let mut seed = 0;
-    plan(workflow, "test", 3, &inputs, &mut || {
+    plan(workflow, "test", 3, &inputs, Catalogue::of(&config(&[])), &mut || {
         seed += 1;
         seed
     })

@@ -4,7 +4,7 @@ use super::*;
 use crate::id::AssetId;
 use crate::models::generation::{ForgeRequest, normalize};
 use crate::models::{Generation, Modality};
-use crate::providers;
+use crate::providers::Catalogue;
 use crate::units::Units;
 use crate::workflows::plan::stand_in;
 use crate::workflows::{FileRef, PlannedRun, Work};
@@ -22,10 +22,11 @@ pub fn work<'a>(plan: &'a Plan, id: &str) -> &'a Work {
 
 fn forge(request: Value) -> (Generation, Units) {
     let request: ForgeRequest = serde_json::from_value(request).unwrap();
-    let model = providers::model(&request.model_id).unwrap();
+    let config = config(&[]);
+    let catalogue = Catalogue::of(&config);
+    let model = catalogue.model(&request.model_id).unwrap();
     let (generation, _) = normalize(model, &request, 0).unwrap();
-    let price =
-        model.price.of(&generation, &crate::models::Exchange { units_per_dollar: 100.0, factor: 1.0 });
+    let price = catalogue.price(model, &generation);
     (generation, price)
 }
 
