@@ -2,6 +2,7 @@
 //! real SQLite. Not for: what only the real runtime can show (`tests/edge`).
 
 mod audit;
+mod callbacks;
 mod collector;
 mod confirm;
 mod history;
