@@ -3,6 +3,7 @@
 
 mod audit;
 mod catalogue;
+mod callbacks;
 mod collector;
 mod confirm;
 mod gate;
