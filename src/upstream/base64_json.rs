@@ -318,6 +318,7 @@ impl Decoder {
 
 const NONE: u8 = 64;
 
+#[expect(clippy::indexing_slicing, reason = "it is the compiler that would panic")]
 const SEXTETS: [u8; 256] = {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut table = [NONE; 256];

@@ -114,7 +114,6 @@ fn run(provider: &'static Provider, case: &Value, path: &Path) -> Value {
         "cancel" => (shown(&adapter.cancel.expect("it can be stopped")(&site, &operation)), None),
         "find" => {
             let find = adapter.find.as_ref().expect("it has a list");
-            let generation = generation(expect_model(), &case["generation"], path);
             let sent_at = Timestamp::parse(SENT_AT).unwrap();
             let lost = Lost { model: expect_model(), callback: text("callback"), sent_at };
             let read = |answer: &Answer| format!("{:#?}", (find.read)(&site, &lost, answer));
