@@ -100,7 +100,7 @@ fn run(provider: &'static Provider, case: &Value, path: &Path) -> Value {
     let (call, read) = match text("ask").unwrap_or_default() {
         "submit" => {
             let generation = generation(expect_model(), &case["generation"], path);
-            let files = files(&generation);
+            let files = files(&generation, &case["files"]);
             let order = order(site, expect_model(), &generation, &files, text("callback"));
             let call = (adapter.plan)(&order);
             let read = answer.as_ref().map(|answer| format!("{:#?}", (adapter.read_submit)(&order, answer)));
@@ -116,8 +116,7 @@ fn run(provider: &'static Provider, case: &Value, path: &Path) -> Value {
             let find = adapter.find.as_ref().expect("it has a list");
             let generation = generation(expect_model(), &case["generation"], path);
             let sent_at = Timestamp::parse(SENT_AT).unwrap();
-            let lost =
-                Lost { model: expect_model(), callback: text("callback"), generation: &generation, sent_at };
+            let lost = Lost { model: expect_model(), callback: text("callback"), generation: &generation, sent_at };
             let read = |answer: &Answer| format!("{:#?}", (find.read)(&site, &lost, answer));
             (shown(&(find.plan)(&site, &lost)), answer.as_ref().map(read))
         }
@@ -145,8 +144,9 @@ fn generation(model: &Model, asked: &Value, path: &Path) -> Generation {
     normalized.unwrap_or_else(|refusal| panic!("{}: {}", path.display(), refusal.message)).0
 }
 
-/// Every file it names: what it is, by the last digit of its id, and where the provider fetches it.
-fn files(generation: &Generation) -> Vec<File> {
+/// Every file it names: what it is, by the last digit of its id, where the provider fetches it, and its bytes (in `files` as
+/// base64, where they matter).
+fn files(generation: &Generation, given: &Value) -> Vec<File> {
     let media = |id: &str| match id.chars().last() {
         Some('a') => MediaType::Wav,
         Some('b') => MediaType::Mp4,
@@ -157,7 +157,9 @@ fn files(generation: &Generation) -> Vec<File> {
         asset_id: id.clone(),
         media: media(id.as_str()),
         url: format!("https://gateway.example/assets/{id}"),
-        bytes: b"bytes".to_vec(),
+        bytes: given[id.as_str()]
+            .as_str()
+            .map_or_else(|| b"bytes".to_vec(), |text| atelier::crypto::from_base64(text).unwrap()),
     };
     generation.assets().map(file).collect()
 }
@@ -194,7 +196,16 @@ fn shown(call: &Call) -> Value {
     let body = match &call.body {
         None => Value::Null,
         Some(Payload::Text(text)) => serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into()),
-        Some(Payload::Bytes(bytes)) => String::from_utf8_lossy(bytes).replace('\r', "").lines().collect(),
+        Some(Payload::Bytes(bytes)) => {
+            let text = String::from_utf8_lossy(bytes).replace('\r', "");
+            // Of a picture nobody can read more than that it is there.
+            let is_text =
+                |line: &str| line.chars().all(|c| c != char::REPLACEMENT_CHARACTER && !c.is_control());
+            let mut lines: Vec<_> =
+                text.lines().map(|line| if is_text(line) { line } else { "(bytes)" }).collect();
+            lines.dedup();
+            lines.into()
+        }
     };
     let headers: BTreeMap<_, _> = call.headers.iter().map(|(name, value)| (*name, value)).collect();
     let mut shown =
