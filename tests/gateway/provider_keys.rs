@@ -111,8 +111,8 @@ fn whoever_may_not_sets_and_sees_nothing() {
     let ada = client(&memory, "ada", &json!({}));
     set(&ada, "fal", CANARY);
     let bob = client(&memory, "bob", &json!({ "workspace_id": ada.workspace_id }));
-    let reader =
-        client(&memory, "ada", &json!({ "workspace_id": ada.workspace_id, "scopes": "workspaces:read" }));
+    // An owner, with a token that only reads.
+    let reader = client(&memory, "cleo", &json!({ "scopes": "workspaces:read" }));
     for other in [&bob, &reader] {
         assert_eq!(set(other, "fal", CANARY).status, 403);
         assert_eq!(ask(other, "DELETE", "/fal", "").status, 403);
