@@ -133,8 +133,21 @@ fn a_check_says_what_is_wrong_and_what_to_do() {
         (&json!(false), &json!("Set REPLICATE_API_TOKEN to use it."))
     );
     assert_eq!(check("offline")["ok"], true);
-    memory.serve_url("https://queue.fal.run", |_| Err(FetchFault::TimedOut));
+    // What the adapter asks of fal is the adapter's affair; how an answer is told is ours.
+    const URL: &str = "https://api.fal.ai/v1/models/requests/by-endpoint";
+    memory.serve_url(URL, |_| Err(FetchFault::TimedOut));
     assert_eq!(check("fal")["reachable"], false);
-    memory.serve_url("https://queue.fal.run", |_| answer(200, "{}"));
-    assert!(check("fal")["millis"].is_number());
+    memory.serve_url(URL, |request| {
+        assert!(request.headers.contains(&("authorization", format!("Key {}", KEY.1))), "{request:?}");
+        answer(401, &json!({ "detail": format!("No user for {}.", KEY.1) }).to_string())
+    });
+    let refused = check("fal");
+    assert_eq!((&refused["reachable"], &refused["key_accepted"]), (&json!(true), &json!(false)), "{refused}");
+    assert!(refused["next"].as_str().unwrap().ends_with("npx wrangler secret put FAL_KEY"));
+    assert!(!refused.to_string().contains(KEY.1), "{refused}");
+    assert_eq!(one(&memory, "fal")["breaker"]["why"], "auth");
+    memory.serve_url(URL, |_| answer(200, "{\"items\":[]}"));
+    let accepted = check("fal");
+    assert_eq!((&accepted["ok"], &accepted["key_accepted"]), (&json!(true), &json!(true)), "{accepted}");
+    assert_eq!(one(&memory, "fal")["breaker"]["state"], "half_open");
 }
