@@ -31,6 +31,12 @@ pub struct RunView {
     /// 0 to 1.
     pub progress: f64,
     pub model_id: String,
+    /// Who really runs it.
+    pub provider: String,
+    /// Models that ran in place of model_id, which was out of service.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(default))]
+    pub stand_ins: Vec<String>,
     /// Made by a stand-in, not by a generative model.
     pub placeholder: bool,
     pub assets: Vec<AssetView>,
@@ -55,16 +61,20 @@ impl RunView {
         context: &Context<'_, P>,
         view: &View,
         generation: &Generation,
-        warnings: Vec<String>,
+        mut warnings: Vec<String>,
     ) -> Self {
         let catalogue = Catalogue::of(context.platform.config());
         let running = view.status == RunStatus::InProgress;
+        let ran = view.stand_ins.last().unwrap_or(&generation.model_id);
+        warnings.extend(notes(view, generation));
         Self {
             inference_id: view.run_id.to_string(),
             status: view.status,
             poll_after_seconds: running.then_some(POLL_AFTER_SECONDS),
             progress: (view.progress * 100.0).round() / 100.0,
             model_id: generation.model_id.clone(),
+            provider: catalogue.provider_of(ran).map_or("", |(provider, _)| provider.name).to_owned(),
+            stand_ins: view.stand_ins.clone(),
             placeholder: catalogue
                 .provider_of(&generation.model_id)
                 .is_some_and(|(_, model)| model.placeholder),
@@ -105,9 +115,13 @@ impl RunView {
                 format!("failed, nothing charged. {} inference_id {id}", error.line())
             }
             (RunStatus::Failed, None) => format!("failed, nothing charged. inference_id {id}"),
-            (RunStatus::Cancelled, _) => {
+            (RunStatus::Cancelled, _) if self.assets.is_empty() => {
                 format!("cancelled; the units set aside were released. inference_id {id}")
             }
+            (RunStatus::Cancelled, _) => format!(
+                "cancelled, but the provider had finished by then: {} charged for what it made. inference_id {id}",
+                self.price_creative_units.words()
+            ),
         };
         text.push_str(&assets::lines(&self.assets, "get_forge_run"));
         if self.placeholder && !self.assets.is_empty() {
@@ -118,6 +132,27 @@ impl RunView {
         }
         text
     }
+}
+
+/// What a reader would otherwise wonder about.
+fn notes(view: &View, generation: &Generation) -> Vec<String> {
+    let mut notes = Vec::new();
+    if view.is_stopping {
+        notes.push(
+            "it is being cancelled: the provider was asked to stop, and only what it charges will be paid."
+                .to_owned(),
+        );
+    }
+    if !view.stand_ins.is_empty() && view.status != RunStatus::Failed {
+        let others = view.stand_ins.join(", ");
+        notes.push(format!("{} was not available; {others} was asked instead.", generation.model_id));
+    }
+    if view.missing > 0 {
+        let asked = generation.batch_size;
+        let why = view.missing_because.as_ref().map_or_else(String::new, |why| format!(" {}", why.message));
+        notes.push(format!("{} of {asked} outputs were not made and not charged.{why}", view.missing));
+    }
+    notes
 }
 
 /// The run with its links and, when it is complete, its contact sheet.

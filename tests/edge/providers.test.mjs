@@ -61,6 +61,10 @@ const OUTCOMES = [
   ["up:redirect-loop", failed("PROVIDER_FAILED")],
 ];
 
+// What counts against the provider, and what locks it until a person has seen to it.
+const TROUBLES = /up:(500-created|lost-submit|malformed-submit|truncated-submit)/;
+const LOCKS = /up:(auth|quota)/;
+
 for (const name of [...QUEUED, ...SYNCHRONOUS]) {
   const isQueued = QUEUED.includes(name);
   describe(name, () => {
@@ -75,15 +79,40 @@ for (const name of [...QUEUED, ...SYNCHRONOUS]) {
       await fakes?.stop();
     });
 
-    test("every outcome ends as it should, with one job at most and the money right", { timeout: 240_000 }, async (t) => {
+    test("every outcome ends as it should, with one job at most and the money right", { timeout: 400_000 }, async (t) => {
       const cases = OUTCOMES.map(([words, queued, synchronous]) => ({ words, expected: isQueued ? queued : synchronous }));
-      const rows = await inTurns(gateway, cases.filter(({ expected }) => expected), (caller, wanted) => play(caller, fakes, name, wanted));
+      const asked = cases.filter(({ expected }) => expected);
+      const calm = asked.filter(({ words }) => !TROUBLES.test(words) && !LOCKS.test(words));
+      const rows = await inTurns(gateway, calm, (caller, wanted) => play(caller, fakes, name, wanted));
+      // One after the other between successes: the breaker must not open because of what one run plays.
+      const caller = await gateway.as("troubled", { units: 1000 });
+      for (const wanted of asked.filter(({ words }) => TROUBLES.test(words))) {
+        for (const tag of ["a", "b"]) await play(caller, fakes, name, { words: "", expected: complete, tag });
+        rows.push(await play(caller, fakes, name, wanted));
+      }
+      for (const wanted of asked.filter(({ words }) => LOCKS.test(words))) rows.push(await playLocked(fakes, name, wanted));
       for (const row of rows) t.diagnostic(line(name, row));
       const wrong = rows.filter((row) => row.wrong.length > 0);
       assert.deepEqual(wrong.map((row) => `${row.words || "success"}: ${row.wrong.join("; ")}`), []);
       assert.deepEqual(fakes.all.flatMap((fake) => fake.bugs), []);
     });
   });
+}
+
+/// In a gateway of its own, which from then on asks this provider nothing for some minutes.
+async function playLocked(fakes, name, wanted) {
+  const gateway = await startGateway({ vars: fakes.vars });
+  try {
+    const caller = await gateway.as("locked", { units: 1000 });
+    const row = await play(caller, fakes, name, wanted);
+    const before = fakes.all[0].count("submit");
+    const next = await play(caller, fakes, name, { words: "", expected: failed("PROVIDER_FAILED", 0), tag: "next" });
+    row.wrong.push(...next.wrong.map((text) => `afterwards: ${text}`));
+    if (fakes.all[0].count("submit") !== before) row.wrong.push("the provider was asked again at once");
+    return row;
+  } finally {
+    await gateway.stop();
+  }
 }
 
 const line = (name, row) =>
@@ -97,8 +126,10 @@ async function inTurns(gateway, cases, work) {
   return Promise.all(cases.map((wanted, index) => work(people[index % groups], wanted)));
 }
 
+let lastTag = 0;
+
 async function play(caller, fakes, name, { words, expected }) {
-  const tag = `tag-${name}-${words.replaceAll(/[^a-z0-9]/g, "") || "success"}`;
+  const tag = `tag-${name}-${(lastTag += 1)}-end`;
   const began = Date.now();
   const args = { ...MODELS[name], prompt: `${tag} a small red square ${words}`.trim() };
   const { answer, error } = await tool(caller, "execute_forge", args);

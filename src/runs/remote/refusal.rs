@@ -39,6 +39,10 @@ pub fn of(provider: &Provider, failure: &Failure) -> Refusal {
     };
     let refusal = Refusal::new(code, sentence(&message, &failure.message))
         .details(json!({ "provider": provider.name, "class": failure.class }));
+    let refusal = match failure.retry_after_millis {
+        Some(millis) => refusal.retry_after(u32::try_from(millis / 1000 + 1).unwrap_or(u32::MAX)),
+        None => refusal,
+    };
     match next {
         Some(next) => refusal.next(next),
         None => refusal,

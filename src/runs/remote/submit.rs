@@ -28,6 +28,8 @@ const REFUSED_MILLIS: i64 = 1_000;
 const MAX_REFUSED_MILLIS: i64 = 60_000;
 /// Another provider is asked rather than waiting longer than this.
 const PATIENCE_MILLIS: i64 = 10_000;
+/// A breaker that stays open longer than this is not waited for: a person can decide better what to do meanwhile.
+const MAX_CLOSED_MILLIS: i64 = 60_000;
 /// How long a submit without an answer is looked for.
 const LOOK_FOR_SECONDS: i64 = 10 * 60;
 /// A list of jobs that lacks one younger than this may just not show it yet.
@@ -55,6 +57,13 @@ pub async fn submit<P: Platform, S: Storage>(step: &Step<'_, P, S>) -> Result<()
         let is_far = until.millis_since(now) > PATIENCE_MILLIS;
         if (why == Why::Open || is_far) && why != Why::Busy && switch(step, Class::Unavailable).await? {
             return Ok(());
+        }
+        let wait = until.millis_since(now);
+        if why == Why::Open && wait > MAX_CLOSED_MILLIS {
+            let message = "its last requests failed, and it is not asked for some minutes";
+            let closed =
+                Failure { retry_after_millis: Some(wait), ..Failure::new(Class::Unavailable, message) };
+            return give_up(step, &closed).await;
         }
         return step.change(|item| {
             item.begun_at = item.begun_at.or(Some(now));

@@ -15,7 +15,7 @@ const VARS = {
 
 /// What each makes cheaply from a prompt alone.
 export const MODELS = {
-  fal: { model_id: "flux-schnell", width: 64, height: 64 },
+  fal: { model_id: "flux-schnell", width: 256, height: 256 },
   replicate: { model_id: "flux-schnell-replicate" },
   openai: { model_id: "gpt-image-2" },
   elevenlabs: { model_id: "eleven-v3" },
