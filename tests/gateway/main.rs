@@ -2,8 +2,8 @@
 //! real SQLite. Not for: what only the real runtime can show (`tests/edge`).
 
 mod audit;
-mod catalogue;
 mod callbacks;
+mod catalogue;
 mod collector;
 mod confirm;
 mod gate;
