@@ -104,7 +104,7 @@ fn facts(overview: &Overview) -> Vec<(&'static str, String)> {
         ("Jobs under way", format!("{}{limit}{waiting}", gate.under_way)),
     ];
     if let (Some(p50), Some(p99)) = (gate.submits.p50_millis, gate.submits.p99_millis) {
-        let text = format!("{} usually, {} at worst", seconds(p50), seconds(p99));
+        let text = format!("{} usually, rarely above {}", seconds(p50), seconds(p99));
         facts.push(("Takes a job in", text));
     }
     if let Some((day, age)) = overview.prices {

@@ -30,7 +30,7 @@ pub fn some() -> Providers {
         facts: vec![
             ("Address", s("queue.fal.run")),
             ("Jobs under way", s("8 of 8, 31 waiting")),
-            ("Takes a job in", s("412 ms usually, 2.1 s at worst")),
+            ("Takes a job in", s("412 ms usually, rarely above 2.1 s")),
             ("Price list", s("of 2026-11-21, 12 days old")),
         ],
         today: vec![
