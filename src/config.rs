@@ -4,7 +4,7 @@
 mod providers;
 mod settings;
 
-pub use providers::ProviderAccess;
+pub use providers::{ProviderAccess, setting_that_enables};
 pub use settings::SETTINGS;
 
 use crate::crypto::Signer;
@@ -19,7 +19,7 @@ use std::net::IpAddr;
 pub struct Secret(String);
 
 impl Secret {
-    /// Of what another server told us.
+    /// Of what was told or typed, not set.
     pub fn of(text: &str) -> Self {
         Self(text.to_owned())
     }

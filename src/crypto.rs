@@ -3,6 +3,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use chacha20poly1305::XChaCha20Poly1305;
+use chacha20poly1305::aead::{Aead, Payload};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -132,9 +134,48 @@ fn mac(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
 }
 
+/// Bytes of a nonce that may be drawn at random for any number of messages.
+pub const NONCE_BYTES: usize = 24;
+
+/// XChaCha20-Poly1305: readable with the key alone, and only beside the same `context`. The nonce goes first. None: it is
+/// longer than any message may be.
+pub fn encrypt(key: &[u8; 32], nonce: &[u8; NONCE_BYTES], context: &[u8], message: &[u8]) -> Option<Vec<u8>> {
+    let cipher = XChaCha20Poly1305::new(key.into());
+    let sealed = cipher.encrypt(nonce.into(), Payload { msg: message, aad: context }).ok()?;
+    Some([nonce.as_slice(), &sealed].concat())
+}
+
+/// None: it was made with another key, beside another context, or altered.
+pub fn decrypt(key: &[u8; 32], context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+    let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>()?;
+    XChaCha20Poly1305::new(key.into()).decrypt(nonce.into(), Payload { msg: sealed, aad: context }).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// draft-irtf-cfrg-xchacha-03, A.3.1.
+    #[test]
+    fn encryption_matches_the_published_vector() {
+        let bytes = |from: u8, count: u8| (from..from + count).collect::<Vec<u8>>();
+        let key: [u8; 32] = bytes(0x80, 32).try_into().unwrap();
+        let nonce: [u8; 24] = bytes(0x40, 24).try_into().unwrap();
+        let context = [0x50, 0x51, 0x52, 0x53, 0xc0, 0xc1, 0xc2, 0xc3, 0xc4, 0xc5, 0xc6, 0xc7];
+        let message = b"Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would be it.";
+        let sealed = encrypt(&key, &nonce, &context, message).unwrap();
+        assert_eq!(hex(&sealed[24..40]), "bd6d179d3e83d43b9576579493c0e939");
+        assert_eq!(hex(&sealed[sealed.len() - 16..]), "c0875924c1c7987947deafd8780acf49");
+        assert_eq!(decrypt(&key, &context, &sealed).as_deref(), Some(message.as_slice()));
+        assert_eq!(decrypt(&key, b"another", &sealed), None);
+        assert_eq!(decrypt(&[0; 32], &context, &sealed), None);
+        for at in [0, 24, sealed.len() - 1] {
+            let mut altered = sealed.clone();
+            altered[at] ^= 1;
+            assert_eq!(decrypt(&key, &context, &altered), None);
+        }
+        assert_eq!(decrypt(&key, &context, &sealed[..20]), None);
+    }
 
     /// RFC 4231, test case 2, truncated to our tag length.
     #[test]

@@ -102,6 +102,9 @@ async fn programs<P: Platform>(
         ("POST", path) if path.starts_with(api::callbacks::PREFIX) => {
             api::callbacks::receive(platform, request, request_id).await
         }
+        (_, path) if path.starts_with(api::providers::PATH) => {
+            return api::providers::serve(platform, request, request_id).await;
+        }
         (_, path) if path.starts_with(api::workspaces::PREFIX) => {
             api::workspaces::serve(platform, request, request_id).await
         }

@@ -9,6 +9,8 @@ pub mod grants;
 pub mod ledger;
 pub mod media;
 pub mod operator;
+pub mod provider_keys;
+pub mod providers;
 pub mod reconcile;
 pub mod rest;
 pub mod runs;

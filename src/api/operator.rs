@@ -262,6 +262,14 @@ pub(super) fn authorized<P: Platform, T: DeserializeOwned>(
     platform: &P,
     request: &Request,
 ) -> Result<T, Fault> {
+    check_key(platform, request)?;
+    let Payload::Text(text) = &request.payload else {
+        return Err(Refusal::invalid("The body is too large.").into());
+    };
+    serde_json::from_str(text).map_err(|fault| Refusal::invalid(format!("The body: {fault}.")).into())
+}
+
+pub(super) fn check_key<P: Platform>(platform: &P, request: &Request) -> Result<(), Fault> {
     let Some(key) = &platform.config().operator_key else {
         let refusal =
             Refusal::new(Code::Forbidden, "This gateway has no operator key, so this API is closed.");
@@ -279,10 +287,7 @@ pub(super) fn authorized<P: Platform, T: DeserializeOwned>(
         let refusal = Refusal::new(Code::Unauthenticated, "The operator key is missing or wrong.");
         return Err(refusal.next("Send Authorization: Bearer with the value of OPERATOR_KEY.").into());
     }
-    let Payload::Text(text) = &request.payload else {
-        return Err(Refusal::invalid("The body is too large.").into());
-    };
-    serde_json::from_str(text).map_err(|fault| Refusal::invalid(format!("The body: {fault}.")).into())
+    Ok(())
 }
 
 fn name<'a>(field: &str, text: &'a str) -> Result<&'a str, Refusal> {

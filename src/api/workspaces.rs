@@ -2,7 +2,7 @@
 //! Not for: what each does (one file each), or authentication (`rest`).
 
 use super::rest::{self, Call, Outcome};
-use super::{audit, grants, ledger, media, runs, workflows};
+use super::{audit, grants, ledger, media, provider_keys, runs, workflows};
 use crate::error::{Code, Refusal};
 use crate::http::{Payload, Request, Response};
 use crate::oauth::{Caller, Scope};
@@ -22,6 +22,8 @@ enum Resource<'a> {
     Validate,
     Workflow(&'a str),
     Versions(&'a str),
+    ProviderKeys,
+    ProviderKey(&'a str),
 }
 
 impl<'a> Resource<'a> {
@@ -37,6 +39,8 @@ impl<'a> Resource<'a> {
             ["workflows", "validate"] => Resource::Validate,
             ["workflows", id] if !id.is_empty() => Resource::Workflow(id),
             ["workflows", id, "versions"] if !id.is_empty() => Resource::Versions(id),
+            ["provider-keys"] => Resource::ProviderKeys,
+            ["provider-keys", provider] if !provider.is_empty() => Resource::ProviderKey(provider),
             _ => return None,
         })
     }
@@ -44,9 +48,13 @@ impl<'a> Resource<'a> {
     /// Of `Allow`.
     fn methods(self) -> &'static str {
         match self {
-            Resource::Ledger | Resource::Audit | Resource::Runs | Resource::Media | Resource::Versions(_) => {
-                "GET, HEAD, OPTIONS"
-            }
+            Resource::Ledger
+            | Resource::Audit
+            | Resource::Runs
+            | Resource::Media
+            | Resource::Versions(_)
+            | Resource::ProviderKeys => "GET, HEAD, OPTIONS",
+            Resource::ProviderKey(_) => "PUT, DELETE, OPTIONS",
             Resource::File(_) => "GET, HEAD, PATCH, DELETE, OPTIONS",
             Resource::Grants | Resource::Validate => "POST, OPTIONS",
             Resource::Workflows => "GET, HEAD, POST, OPTIONS",
@@ -56,8 +64,8 @@ impl<'a> Resource<'a> {
 
     fn scope(self, is_change: bool) -> Scope {
         match self {
-            Resource::Ledger | Resource::Audit => Scope::WorkspacesRead,
-            Resource::Grants => Scope::WorkspacesWrite,
+            Resource::Ledger | Resource::Audit | Resource::ProviderKeys => Scope::WorkspacesRead,
+            Resource::Grants | Resource::ProviderKey(_) => Scope::WorkspacesWrite,
             Resource::Runs => Scope::ForgeRead,
             Resource::File(_) if is_change => Scope::MediaWrite,
             Resource::Media | Resource::File(_) => Scope::MediaRead,
@@ -84,7 +92,7 @@ async fn answer<P: Platform>(
     let (id, rest) = segments.split_first().unwrap_or((&"", &[]));
     let Some(resource) = Resource::parse(rest) else {
         let refusal = Refusal::invalid("A workspace has no such resource.")
-            .next("There are ledger, audit, grants, runs, media and workflows.");
+            .next("There are ledger, audit, grants, runs, media, workflows and provider-keys.");
         return rest::with_status(404, &refusal, request_id);
     };
     if !resource.methods().split(", ").any(|method| method == request.method) {
@@ -115,7 +123,8 @@ async fn read<P: Platform>(call: &Call<'_, P>, resource: Resource<'_>) -> Outcom
         Resource::Workflows => workflows::list(call).await,
         Resource::Workflow(id) => workflows::get(call, id).await,
         Resource::Versions(id) => workflows::versions(call, id).await,
-        Resource::Grants | Resource::Validate => Err(odd()),
+        Resource::ProviderKeys => provider_keys::list(call).await,
+        Resource::Grants | Resource::Validate | Resource::ProviderKey(_) => Err(odd()),
     }
 }
 
@@ -131,6 +140,10 @@ async fn change<P: Platform>(call: &Call<'_, P>, resource: Resource<'_>) -> Outc
         Resource::Workflow(id) => workflows::update(call, id).await,
         Resource::File(id) if call.request.method == "DELETE" => media::delete(call, id).await,
         Resource::File(id) => media::update(call, id).await,
+        Resource::ProviderKey(name) if call.request.method == "DELETE" => {
+            provider_keys::remove(call, name).await
+        }
+        Resource::ProviderKey(name) => provider_keys::set(call, name).await,
         _ => Err(odd()),
     }
 }

@@ -83,6 +83,11 @@ const PROVIDERS: &[ProviderSettings] = &[
     },
 ];
 
+/// The setting that makes a provider usable. None: it needs none.
+pub fn setting_that_enables(provider: &str) -> Option<&'static str> {
+    PROVIDERS.iter().find(|settings| settings.name == provider).map(|settings| settings.enabled_by)
+}
+
 pub(super) fn read(given: &Given) -> Result<BTreeMap<&'static str, ProviderAccess>, String> {
     let mut limits = concurrency(given)?;
     let mut found = BTreeMap::new();

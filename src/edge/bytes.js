@@ -185,33 +185,34 @@ export async function deleteObjects(bucket, keys) {
 // What enters Wasm at once: a larger piece would make its memory grow, which never shrinks.
 const PIECE_BYTES = 64 * 1024;
 
-// A stream of what `change` makes of each piece of another; it gets an empty one at the end.
+// A stream of what `change` makes of each piece of another; it gets an empty one at the end. Not an identity stream, which
+// the runtime cannot pipe into the one that `peek` makes. Nothing is read before it is wanted.
 export function mapStream(stream, change) {
-  const { readable, writable } = new IdentityTransformStream();
   const reader = stream.getReader({ mode: "byob" });
-  const writer = writable.getWriter();
-  // Whoever stops reading stops the source, also while it is silent.
-  const left = new Promise((_, reject) => writer.closed.catch(reject));
-  const write = async (piece) => {
-    const changed = change(piece);
-    if (changed.length > 0) await writer.write(changed);
+  let buffer = new Uint8Array(PIECE_BYTES);
+  const next = async () => {
+    const { value, done } = await reader.read(buffer);
+    if (done) return { changed: change(new Uint8Array()), done };
+    const changed = change(value);
+    buffer = new Uint8Array(value.buffer);
+    return { changed, done };
   };
-  const pump = async () => {
-    let buffer = new Uint8Array(PIECE_BYTES);
+  const pull = async (controller) => {
     for (;;) {
-      const { value, done } = await Promise.race([reader.read(buffer), left]);
-      if (done) break;
-      await write(value);
-      buffer = new Uint8Array(value.buffer);
+      const { changed, done } = await next();
+      if (changed.length > 0) controller.enqueue(changed);
+      if (done) {
+        controller.close();
+        controller.byobRequest?.respond(0);
+      }
+      if (done || changed.length > 0) return;
     }
-    await write(new Uint8Array());
-    await writer.close();
   };
-  pump().catch((fault) => {
-    writer.abort(fault).catch(() => {});
+  const failed = (fault) => {
     reader.cancel(fault).catch(() => {});
     // The death of the instance must not pass for a broken stream.
     if (fault instanceof WebAssembly.RuntimeError) reportError(fault);
-  });
-  return readable;
+    throw fault;
+  };
+  return new ReadableStream({ type: "bytes", pull: (controller) => pull(controller).catch(failed), cancel: (why) => reader.cancel(why) });
 }

@@ -88,9 +88,14 @@ function ofBytes(stream) {
     stream.getReader({ mode: "byob" }).releaseLock();
     return stream;
   } catch {
-    const { readable, writable } = new IdentityTransformStream();
-    stream.pipeTo(writable).catch(() => {});
-    return readable;
+    const reader = stream.getReader();
+    const pull = async (controller) => {
+      const { value, done } = await reader.read();
+      if (!done) return controller.enqueue(value);
+      controller.close();
+      controller.byobRequest?.respond(0);
+    };
+    return new ReadableStream({ type: "bytes", pull, cancel: (why) => reader.cancel(why) });
   }
 }
 

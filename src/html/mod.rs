@@ -13,6 +13,8 @@ pub mod invitation;
 pub mod media;
 pub mod parts;
 pub mod problem;
+pub mod provider_keys;
+pub mod providers;
 pub mod scopes;
 pub mod sign_in;
 pub mod statement;
@@ -45,6 +47,7 @@ pub enum Section {
     Apps,
     Tokens,
     Workspaces,
+    Providers,
     Check,
 }
 
@@ -54,7 +57,7 @@ pub struct Nav {
     /// The address the person signed in with.
     pub person: String,
     pub active: Section,
-    /// Owners of the gateway see the self-check.
+    /// Owners of the gateway see its providers and the self-check.
     pub is_owner: bool,
     /// Goes into the sign-out form and every form of the page below.
     pub csrf: String,
@@ -92,12 +95,13 @@ fn signed_in(nav: &Nav) -> Markup {
         (Section::Apps, "/account", "Apps"),
         (Section::Tokens, "/account/tokens", "Tokens"),
         (Section::Workspaces, "/account/workspaces", "Workspaces"),
+        (Section::Providers, "/account/providers", "Providers"),
         (Section::Check, "/account/check", "Check"),
     ];
     html! {
         nav.sections aria-label="Account" {
             @for (section, href, label) in sections {
-                @if section != Section::Check || nav.is_owner {
+                @if !matches!(section, Section::Check | Section::Providers) || nav.is_owner {
                     a href=(href) aria-current=[(section == nav.active).then_some("page")] { (label) }
                 }
             }

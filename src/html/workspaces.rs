@@ -4,6 +4,7 @@
 use super::Nav;
 use super::allowance;
 use super::parts::{self, Notice};
+use super::provider_keys::{self, ProviderKeys};
 use super::statement::{self, Line};
 use crate::units::{Allowance, Units};
 use maud::{Markup, html};
@@ -56,6 +57,8 @@ pub struct Workspace {
     pub stored: String,
     pub members: Vec<Member>,
     pub invitations: Vec<OpenInvitation>,
+    /// Keys of inference providers, for owners, where there are or may be any.
+    pub provider_keys: Option<ProviderKeys>,
 }
 
 #[derive(Clone, Debug)]
@@ -165,6 +168,7 @@ pub fn workspace(view: &Workspace) -> String {
             (members(view, &base))
             @if is_owner { (threshold(view, &base)) }
             @if is_owner { (invitations(view, &base)) }
+            @if let Some(keys) = &view.provider_keys { (provider_keys::card(keys, &base, csrf)) }
         }
     };
     super::document(&view.name, Some(&view.nav), main)

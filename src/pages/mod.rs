@@ -11,6 +11,8 @@ pub mod check;
 pub mod home;
 pub mod invitations;
 pub mod media;
+pub mod provider_keys;
+pub mod providers;
 pub mod statement;
 pub mod tokens;
 pub mod upload;
@@ -105,6 +107,7 @@ async fn show<P: Platform>(visit: &Visit<'_, P>) -> Option<Outcome<P::Stream>> {
         "/account/tokens" => tokens::show(visit).await,
         "/account/workspaces" => workspaces::list(visit).await,
         "/account/check" => check::show(visit).await,
+        "/account/providers" => providers::show(visit).await,
         _ => match (path.strip_prefix("/account/workspaces/"), path.strip_prefix("/invitations/")) {
             (Some(rest), _) => match rest.split_once('/') {
                 None => workspaces::show(visit, rest).await,
@@ -142,6 +145,8 @@ async fn take<P: Platform>(visit: &Visit<'_, P>) -> Option<Outcome<P::Stream>> {
                 (id, "invitations") => workspaces::invite(visit, id).await,
                 (id, "invitations/withdraw") => workspaces::withdraw(visit, id).await,
                 (id, "grants") => workspaces::grant(visit, id).await,
+                (id, "provider-keys") => provider_keys::set(visit, id).await,
+                (id, "provider-keys/remove") => provider_keys::remove(visit, id).await,
                 (id, "media/delete") => media::delete(visit, id).await,
                 _ => return None,
             },

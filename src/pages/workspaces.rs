@@ -2,7 +2,7 @@
 //! Not for: the rules themselves, which the workspace's own object keeps (`workspace::members`).
 
 use super::{Fault, Outcome, Visit, told};
-use super::{allowance, invitations, statement};
+use super::{allowance, invitations, provider_keys, statement};
 use crate::api::grants;
 use crate::error::Code;
 use crate::html::workspaces as view;
@@ -28,6 +28,8 @@ const DONE: &[(&str, &str)] = &[
     ("limited", "The member's limits are changed. They hold from their next run on."),
     ("asks", "Apps that can ask somebody do so before a run that costs more."),
     ("asks_never", "Nobody is asked before a run any more."),
+    ("key_set", "The key is set. Work that begins from now on is done with it."),
+    ("key_removed", "The key is removed."),
 ];
 const MAX_NAME_CHARS: usize = 80;
 /// Rows of the statement on a workspace's own page.
@@ -86,6 +88,10 @@ pub async fn show<P: Platform>(visit: &Visit<'_, P>, id: &str) -> Outcome<P::Str
         Reply::Members { members, invited } => (members, invited),
         _ => (Vec::new(), Vec::new()),
     };
+    let own_keys = match summary.role {
+        Role::Owner => provider_keys::card(visit, &id).await?,
+        Role::Member | Role::Viewer => None,
+    };
     let page = view::Workspace {
         nav: visit.nav(Section::Workspaces),
         notice: visit.notice(DONE),
@@ -107,6 +113,7 @@ pub async fn show<P: Platform>(visit: &Visit<'_, P>, id: &str) -> Outcome<P::Str
         stored: size_in_words(summary.stored_bytes),
         members: members.into_iter().map(|member| shown(member, &person)).collect(),
         invitations: invited.into_iter().map(|invited| open(visit, &id, invited)).collect(),
+        provider_keys: own_keys,
     };
     Ok(html::page(200, view::workspace(&page), "'self'"))
 }

@@ -319,9 +319,9 @@ pub struct Callback {
     pub keys_are_public: bool,
     /// `keys`: the answer's body, or the secret as the operator set it.
     pub verify: fn(&Heard<'_>, keys: &str) -> Result<Called, Distrust>,
-    /// Completes an operation that only a callback has named, for a submit that was never answered: a callback does not say
-    /// of which model it is, and the address to ask may depend on it.
-    pub adopt: fn(&Site<'_>, &Model, &Operation) -> Operation,
+    /// Completes an operation that a callback has named, for a submit that was never answered: a callback does not say of which
+    /// model it is, and the address to ask may depend on it. One that is complete stays as it is.
+    pub adopt: fn(&Model, &Operation) -> Operation,
 }
 
 /// A callback that really is the provider's. Still only a hint: whose job it is and what became of it is asked.

@@ -19,7 +19,7 @@ pub const LONG_ITEM_DEADLINE_SECONDS: i64 = 45 * 60;
 /// A single generation ends this long after its last item must have: what a provider has in hand is stopped first.
 pub const FORGE_GRACE_SECONDS: i64 = 10 * 60;
 /// For a whole workflow, whose items may wait for each other.
-pub const WORKFLOW_DEADLINE_SECONDS: i64 = 2 * 3600;
+pub const WORKFLOW_DEADLINE_SECONDS: i64 = 60 * 60;
 /// An ended run stays readable this long, then its object forgets itself. The files stay.
 pub const KEEP_SECONDS: i64 = 30 * 24 * 3600;
 /// First wait before an item that failed is begun again; doubles with each time.

@@ -136,7 +136,10 @@ impl Unpacker {
             State::FileEscape(place) => match byte {
                 b'/' => self.character(place, b'/', out),
                 // Base64 as mail has it, in lines.
-                b'n' | b'r' => self.state = State::File(place),
+                b'n' | b'r' => {
+                    self.has_file = true;
+                    self.state = State::File(place);
+                }
                 b'u' => self.state = State::FileUnicode(place, 4, 0),
                 _ => self.fail(Problem::Malformed),
             },
@@ -240,10 +243,10 @@ impl Unpacker {
             Place::Body => {}
         }
         self.state = State::Between;
-        if self.decoder.end(out).is_none() {
-            self.fail(Problem::Malformed);
+        match self.decoder.end(out) {
+            Some(()) => self.keep(b'"'),
+            None => self.fail(Problem::Malformed),
         }
-        self.keep(b'"');
     }
 
     fn keep(&mut self, byte: u8) {
@@ -254,8 +257,7 @@ impl Unpacker {
     }
 
     fn fail(&mut self, problem: Problem) {
-        self.fault = self.fault.or(Some(problem));
-        self.skeleton = Vec::new();
+        self.fault = Some(problem);
     }
 }
 
@@ -273,7 +275,6 @@ impl Decoder {
     fn take_quads<'a>(&mut self, input: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
         let mut rest = input;
         while self.characters == 0
-            && self.padding == 0
             && let Some((four, after)) = rest.split_first_chunk::<4>()
         {
             let [Some(a), Some(b), Some(c), Some(d)] = four.map(sextet) else { break };
@@ -311,13 +312,13 @@ impl Decoder {
         };
         let bits = self.bits << (6 * (4 - u32::from(self.characters)));
         out.extend(bits.to_be_bytes().iter().skip(1).take(last));
-        *self = Self::default();
         Some(())
     }
 }
 
 const NONE: u8 = 64;
 
+#[expect(clippy::indexing_slicing, reason = "it is the compiler that would panic")]
 const SEXTETS: [u8; 256] = {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut table = [NONE; 256];

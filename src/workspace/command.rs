@@ -7,6 +7,7 @@ use super::history::{Query, RunRow};
 use super::inventory::{Expected, Needless, Stored};
 use super::media::{self, Asset};
 use super::members::{Invited, Member};
+use super::provider_keys::{OwnKey, SealedKey};
 use super::runs::{Admission, Settlement};
 use super::{ledger, uploads::Opening};
 use crate::error::Refusal;
@@ -165,6 +166,32 @@ pub enum Command {
         workspace: WorkspaceId,
         keys: Vec<String>,
     },
+    /// By an owner; takes the place of the one before.
+    SetProviderKey {
+        actor: Actor,
+        key: SealedKey,
+    },
+    /// By an owner. One that is not there is no fault.
+    RemoveProviderKey {
+        actor: Actor,
+        provider: String,
+    },
+    /// For owners: whose keys there are, without them.
+    ProviderKeys {
+        person: PersonId,
+    },
+    /// By the gateway itself: providers that there is a key for.
+    OwnProviders,
+    /// By the gateway itself, to ask the provider with it.
+    ProviderKey {
+        provider: String,
+    },
+    /// The same key under the present secret, if it is still this one.
+    ResealProviderKey {
+        provider: String,
+        before: String,
+        after: String,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -253,5 +280,8 @@ pub enum Reply {
     Workflow(Box<Definition>),
     Workflows(Vec<Definition>),
     Versions(Vec<definitions::Version>),
+    ProviderKeys(Vec<OwnKey>),
+    OwnProviders(Vec<String>),
+    ProviderKey(Option<SealedKey>),
     Refused(Box<Refusal>),
 }

@@ -15,6 +15,7 @@
 //! | `trash` | an object of the storage that is to be deleted |
 //! | `tombstones` | a file that was deleted, so that a late repeat does not bring it back |
 //! | `workflows`, `workflow_versions` | a workflow; each version of its document |
+//! | `provider_keys` | a key for an inference provider that the workspace brought itself, sealed; made with the first one |
 //! | `audit` | one change or spend: who, by which credential, in which request; 90 days |
 
 pub mod audit;
@@ -27,6 +28,7 @@ pub mod keys;
 pub mod ledger;
 pub mod media;
 pub mod members;
+pub mod provider_keys;
 pub mod runs;
 mod spending;
 mod tables;
@@ -46,6 +48,7 @@ pub use history::{Query, RunRow};
 pub use keys::Idempotency;
 pub use media::Asset;
 pub use members::{Invited, Member};
+pub use provider_keys::{OwnKey, SealedKey};
 pub use runs::{Admission, Consent, NeededFile, RunKind, RunStatus, Settlement, Terms};
 use serde_json::json;
 use tables::Found;
@@ -137,6 +140,12 @@ fn apply(sql: &impl Sql, now: Timestamp, quota: Option<u64>, command: Command) -
         | Command::Needless { .. }
         | Command::Expected { .. }
         | Command::Trash { .. }) => keep_files(sql, now, quota, command),
+        command @ (Command::SetProviderKey { .. }
+        | Command::RemoveProviderKey { .. }
+        | Command::ProviderKeys { .. }
+        | Command::OwnProviders
+        | Command::ProviderKey { .. }
+        | Command::ResealProviderKey { .. }) => provider_keys::apply(sql, now, command),
         command => administer(sql, now, command),
     }
 }

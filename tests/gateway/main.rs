@@ -2,15 +2,19 @@
 //! real SQLite. Not for: what only the real runtime can show (`tests/edge`).
 
 mod audit;
+mod callbacks;
 mod catalogue;
 mod collector;
 mod confirm;
+mod gate;
 mod history;
 mod journey;
 mod media;
 mod money;
 mod oauth;
 mod outside;
+mod provider_keys;
+mod providers_page;
 mod refusals;
 mod rest;
 mod sessions;

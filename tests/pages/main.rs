@@ -4,6 +4,7 @@
 
 mod files;
 mod history;
+mod providers;
 mod samples;
 mod uploads;
 

@@ -2,6 +2,7 @@
 
 use crate::files;
 use crate::history;
+use crate::providers;
 use crate::uploads;
 use atelier::html::account::{self, Account, App};
 use atelier::html::allowance::Typed;
@@ -12,6 +13,7 @@ use atelier::html::invitation::{self, Invitation, Visitor};
 use atelier::html::media;
 use atelier::html::parts::Named;
 use atelier::html::problem::{self, Link, Problem};
+use atelier::html::providers as html_providers;
 use atelier::html::scopes::{self, ScopeChoice};
 use atelier::html::sign_in::{self, Choice, DevelopmentForm, SignIn};
 use atelier::html::statement::{self, Statement};
@@ -87,6 +89,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("media", media::media(&files::some())),
         ("media-empty", media::media(&files::none())),
         ("check", check::check(&checked())),
+        ("providers", html_providers::providers(&providers::some())),
         ("problem", problem::problem(&expired())),
     ];
     pages.extend(hostile());
@@ -127,6 +130,7 @@ pub fn hostile() -> Vec<(&'static str, String)> {
         .invitations
         .iter_mut()
         .for_each(|open| (open.email, open.link) = (s(HOSTILE), Some(s(HOSTILE))));
+    workspace.provider_keys = Some(providers::hostile_keys());
     let mut invitation = invited(Visitor::Invited { person: s(HOSTILE), csrf: csrf(), token: s(HOSTILE) });
     (invitation.inviter, invitation.workspace, invitation.email) = (s(HOSTILE), s(HOSTILE), s(HOSTILE));
     let problem = Problem {
@@ -150,6 +154,7 @@ pub fn hostile() -> Vec<(&'static str, String)> {
         ("hostile-workspace", workspaces::workspace(&workspace)),
         ("hostile-statement", statement::statement(&history::hostile_statement())),
         ("hostile-activity", statement::activity(&history::hostile_activity())),
+        ("hostile-providers", html_providers::providers(&providers::hostile())),
         ("hostile-media", media::media(&files::hostile())),
         ("hostile-invitation", invitation::invitation(&invitation)),
         ("hostile-problem", problem::problem(&problem)),
@@ -409,6 +414,7 @@ fn one_workspace(role: Role) -> Workspace {
         latest: history::lines().split_off(5),
         stored: s("1.2 GB"),
         confirm_above: (role == Role::Owner).then_some(Units::thousandths(12_500)),
+        provider_keys: (role == Role::Owner).then(providers::keys),
         members: vec![
             member("ada.lovelace@example.com", role, true),
             member(

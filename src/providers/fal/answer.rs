@@ -3,7 +3,7 @@
 use crate::models::price::Price;
 use crate::models::Model;
 use crate::providers::adapter::{Answer, Charge, Class, Failure, Finished, Made, Progress};
-use crate::providers::words;
+use crate::providers::{retry_after, words};
 use serde_json::Value;
 
 /// A result that is asked for too early.
@@ -67,7 +67,7 @@ fn error_type(answer: &Answer) -> Option<String> {
 
 pub fn failure(answer: &Answer) -> Failure {
     let class = class(answer);
-    Failure { class, message: message(answer, class), retry_after_millis: retry_after(answer) }
+    Failure { class, message: message(answer, class), retry_after_millis: retry_after::millis(answer) }
 }
 
 fn class(answer: &Answer) -> Class {
@@ -114,11 +114,6 @@ fn message(answer: &Answer, class: Class) -> String {
         (Some(said), _) => words::sentence(said, &hidden),
         (None, _) => format!("fal answered with HTTP {}.", answer.status),
     }
-}
-
-fn retry_after(answer: &Answer) -> Option<i64> {
-    let seconds: i64 = answer.header("retry-after")?.trim().parse().ok()?;
-    seconds.checked_mul(1000).filter(|millis| *millis >= 0)
 }
 
 pub fn checked(answer: &Answer) -> Result<String, Failure> {

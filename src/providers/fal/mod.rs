@@ -40,7 +40,7 @@ const ADAPTER: Adapter = Adapter {
         keys: |site| Call::get(format!("{}/.well-known/jwks.json", site.at("https://rest.fal.ai"))),
         keys_are_public: true,
         verify: callback::verify,
-        adopt: |_, model, operation| named(model, operation.get("request_id").and_then(Value::as_str).unwrap_or("")),
+        adopt,
     }),
     check: Check { plan: find::check, read: answer::checked },
     keeps_outputs_seconds: OUTPUTS_SECONDS,
@@ -91,7 +91,14 @@ fn operation(site: &Site<'_>, model: &Model, id: &str, body: &Value) -> Operatio
 
 /// A request of which only the id is known.
 fn named(model: &Model, id: &str) -> Operation {
-    json!({ "request_id": id, "app": app(model.endpoint) })
+    json!({ "id": id, "app": app(model.endpoint) })
+}
+
+fn adopt(model: &Model, operation: &Operation) -> Operation {
+    match operation.get("app") {
+        Some(_) => operation.clone(),
+        None => named(model, operation.get("id").and_then(Value::as_str).unwrap_or_default()),
+    }
 }
 
 /// What is left of an endpoint's id once the request is in the queue: two segments, three below a namespace.
@@ -109,7 +116,7 @@ fn address(site: &Site<'_>, operation: &Operation, name: &str, ending: &str) -> 
     let text = |name: &str| operation.get(name).and_then(Value::as_str);
     text(name).map_or_else(
         || {
-            let (app, id) = (text("app").unwrap_or_default(), text("request_id").unwrap_or_default());
+            let (app, id) = (text("app").unwrap_or_default(), text("id").unwrap_or_default());
             format!("{}/{app}/requests/{id}{ending}", site.at(QUEUE))
         },
         str::to_owned,

@@ -140,7 +140,7 @@ fn read_submit(order: &Order<'_>, answer: &Answer) -> Submitted {
 pub fn read_models(answer: &Answer, title: &str) -> Result<String, Failure> {
     let body = answer.json().unwrap_or_default();
     match body.get("data").and_then(Value::as_array) {
-        Some(models) if answer.is_success() => Ok(format!("{title} answers and has {} models.", models.len())),
+        Some(models) if answer.is_success() => Ok(format!("{title} answers; models: {}.", models.len())),
         None if answer.is_success() => {
             Err(Failure::new(Class::Internal, format!("{title} answered with something else than its models.")))
         }

@@ -4,7 +4,7 @@ use super::catalogue;
 use crate::models::Model;
 use crate::providers::Operation;
 use crate::providers::adapter::{Answer, Charge, Class, Failure, Finished, Made, Progress};
-use crate::providers::words;
+use crate::providers::{retry_after, words};
 use serde_json::Value;
 
 /// What the text of a failed prediction has to contain to be of a class, in lower case.
@@ -14,6 +14,9 @@ const SAID: &[(Class, &[&str])] = &[
     (Class::Timeout, &["timed out", "timeout", "deadline"]),
     (Class::Unavailable, &["(e003)", "(e004)", "temporarily unavailable", "high demand", "overloaded"]),
 ];
+
+/// A longer wait is as good as none.
+const MAX_WAIT_SECONDS: i64 = 600;
 
 pub fn read_status(model: &Model, _: &Operation, answer: &Answer) -> Progress {
     match answer.status {
@@ -96,12 +99,12 @@ pub fn refusal(answer: &Answer) -> Failure {
 
 /// In a header, or only in words: `Your rate limit resets in ~30s.`
 fn retry_after(answer: &Answer, said: &str) -> Option<i64> {
-    let header = answer.header("retry-after").and_then(|text| text.trim().parse::<i64>().ok());
     let told = || {
         let (_, rest) = said.split_once("resets in ~")?;
-        rest.split(|c: char| !c.is_ascii_digit()).next()?.parse::<i64>().ok()
+        let seconds: i64 = rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
+        Some(seconds.clamp(0, MAX_WAIT_SECONDS) * 1000)
     };
-    header.or_else(told)?.checked_mul(1000).filter(|millis| *millis >= 0)
+    retry_after::millis(answer).or_else(told)
 }
 
 pub fn checked(answer: &Answer) -> Result<String, Failure> {

@@ -39,7 +39,7 @@ const ADAPTER: Adapter = Adapter {
         keys: |site| Call::get(format!("{}/webhooks/default/secret", site.at(HOME))),
         keys_are_public: false,
         verify,
-        adopt: |_, _, operation| operation.clone(),
+        adopt: |_, operation| operation.clone(),
     }),
     check: Check { plan: |site| Call::get(format!("{}/account", site.at(HOME))), read: answer::checked },
     keeps_outputs_seconds: 3600,

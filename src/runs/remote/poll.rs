@@ -32,6 +32,8 @@ pub async fn poll<P: Platform, S: Storage>(
     step: &Step<'_, P, S>,
     operation: &Operation,
 ) -> Result<(), Unavailable> {
+    let adopted = step.adapter.callback.as_ref().map(|callback| (callback.adopt)(step.model, operation));
+    let operation = adopted.as_ref().unwrap_or(operation);
     let now = step.now();
     let Some(account) = step.account().await? else {
         let gone = Failure::new(Class::Auth, "it was removed while the job ran");

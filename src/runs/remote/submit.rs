@@ -287,7 +287,7 @@ pub async fn look_for<P: Platform, S: Storage>(
     }
     let age = step.now().millis_since(at);
     let callback = step.item.remote.callback.as_deref();
-    let lost = Lost { model: step.model, callback, generation: step.generation, sent_at: at };
+    let lost = Lost { model: step.model, generation: step.generation, callback, sent_at: at };
     let account = step.account().await?;
     let mut found = if callback.is_some() { Found::NotYet } else { Found::Absent };
     if let (Some(find), Some(account)) = (&step.adapter.find, &account) {

@@ -40,9 +40,11 @@ fn the_file_comes_out_and_the_rest_stays() {
     let cases = [
         // The forms that encoders write: slash and plus escaped, in lines, without padding, as a data URI.
         (r#"{"image":"\/\/8="}"#, &b"\xff\xff"[..]),
+        (r#"{"image":"QQ\u000a=="}"#, b"A"),
         (r#"{"image":"\u002b\u002B8\u003d"}"#, b"\xfb\xef"),
-        ("{ \"image\" :\n \"aGVs\\r\\nbG8=\\n\" }", b"hello"),
+        ("{ \"image\" \t:\r\n \"aGVs\\r\\nbG8=\\n\" }", b"hello"),
         (r#"{"image":"aGVsbG8"}"#, b"hello"),
+        (r#"{"image":"\n","b64_json":"QQ=="}"#, b""),
         (r#"{"image":"data:image/png;base64,aGVsbG8="}"#, b"hello"),
         (r#"{"image":"data:image\/png;charset=x;base64,aGVsbG8="}"#, b"hello"),
         // Base64 that begins as a data URI would.
@@ -62,17 +64,29 @@ fn the_file_comes_out_and_the_rest_stays() {
 
 #[test]
 fn what_is_wrong_is_told_apart() {
-    for malformed in
-        ["a", "a!==", "QQ=A", "QQQ==", "QQQQ=", "====", "Q\\u0141==", "\\q", "data:,QQ", "data:x;base64"]
-    {
+    for malformed in [
+        "a",
+        "a!==",
+        "QQ=A",
+        "QQQ==",
+        "QQ===",
+        "QQQQ=",
+        "====",
+        "Q\\u0141==",
+        "\\q",
+        "data:,QQ",
+        "data:x;base64",
+    ] {
         assert_eq!(fault(&format!(r#"{{"image":"{malformed}"}}"#)), Fault::Malformed, "{malformed}");
     }
+    assert_eq!(whole(r#"{"image":"!QUJDQUJD"}"#).0, b"", "nothing comes after a fault");
     for cut in [
         "",
         "{",
         r#"{"image":"QQ=="#,
         r#"{"image":"QQ==""#,
         r#"{"x":"y"#,
+        r#""x"#,
         r#"{"image":"\"#,
         r#"[{"image":"QQ=="}"#,
     ] {
@@ -97,7 +111,7 @@ fn what_is_kept_is_bounded_and_the_file_is_not() {
     assert_eq!(fault(&prefix), Fault::Malformed);
 }
 
-/// A document, as text before and after the file's string and that string's value; None: it has no file.
+/// Any, with fields and strings that the parser looks at.
 fn document() -> impl Strategy<Value = Value> {
     let text = prop_oneof![
         "[A-Za-z0-9+/]{0,40}={0,2}",

@@ -101,7 +101,8 @@ pub fn crowd(sql: &impl Sql, state: &State, lease: &str, now: Timestamp) -> Resu
         Ok(u32::try_from(count).unwrap_or(u32::MAX))
     };
     let row = sql.first("SELECT since FROM waiting WHERE lease = ?", &[lease.into()])?;
-    let since = row.map_or(Ok(now.0), |row| row.integer(0))?;
+    // Whoever comes for the first time is behind all who were sent away before.
+    let since = row.map_or(Ok(now.0.saturating_add(1)), |row| row.integer(0))?;
     let soon = now.plus_millis(SOON_MILLIS);
     let older = "SELECT count(*) FROM waiting WHERE (since, lease) < (?, ?)";
     let probe = state.open.as_ref().and_then(|open| open.probe.as_deref());

@@ -92,6 +92,11 @@ impl State {
             asked: BTreeMap::new(),
         }
     }
+
+    /// Everything in key-value storage.
+    pub fn remembered(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.remembered.iter().map(|(key, (value, _))| (key, value))
+    }
 }
 
 fn config(settings: &[(&str, &str)]) -> Config {
