@@ -129,7 +129,7 @@ pub async fn validate<P: Platform>(call: &Call<'_, P>) -> Outcome<P::Stream> {
     let input: Validate = call.body()?;
     let context = call.context();
     workspaces::summary(&context, &call.workspace_id).await?;
-    let offer = Offer::of(&context).await;
+    let offer = Offer::of(&context, &call.workspace_id).await?;
     let problems = workflows::check(&input.document, offer.catalogue()).err().unwrap_or_default();
     Ok(rest::json(200, &json!({ "valid": problems.is_empty(), "problems": problems })))
 }

@@ -217,9 +217,9 @@ pub struct Priced {
 }
 
 pub async fn price<P: Platform>(context: &Context<'_, P>, request: &ForgeRequest) -> Result<Priced, Fault> {
-    let offer = Offer::of(context).await;
-    let model = find_model(offer.catalogue(), &request.model_id)?;
     let workspace_id = super::workspaces::resolve(context, request.workspace_id.as_deref()).await?;
+    let offer = Offer::of(context, &workspace_id).await?;
+    let model = find_model(offer.catalogue(), &request.model_id)?;
     for (field, file) in request.files() {
         FileId::check(file, &field, &workspace_id)?;
     }

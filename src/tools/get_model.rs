@@ -140,7 +140,7 @@ impl Tool for GetModel {
 
     async fn call<P: Platform>(context: &Context<'_, P>, input: Input) -> Result<Answer<Output>, Fault> {
         check_named(context, input.workspace_id.as_deref()).await?;
-        let offer = Offer::of(context).await;
+        let offer = Offer::named(context, input.workspace_id.as_deref()).await?;
         let catalogue = offer.catalogue();
         let model = find_model(catalogue, &input.model_id)?;
         let Some((provider, _)) = catalogue.provider_of(model.id) else {

@@ -56,7 +56,7 @@ impl Tool for GetModelRecommendations {
 
     async fn call<P: Platform>(context: &Context<'_, P>, input: Input) -> Result<Answer<Output>, Fault> {
         check_named(context, input.workspace_id.as_deref()).await?;
-        let offer = Offer::of(context).await;
+        let offer = Offer::named(context, input.workspace_id.as_deref()).await?;
         let catalogue = offer.catalogue();
         let wanted = Category::ALL.iter().copied().filter(|category| input.category.is_none_or(|only| only == *category));
         let categories: Vec<_> = wanted.map(|category| recommend(catalogue, category)).filter(|found| !found.models.is_empty()).collect();

@@ -105,7 +105,7 @@ impl Tool for ListModels {
         let after = page::open(context.platform, &list, input.cursor.as_deref())?;
         let words: Vec<_> = input.query.as_deref().unwrap_or_default().split_whitespace().map(str::to_lowercase).collect();
         let wanted = input.capabilities.as_deref().unwrap_or_default();
-        let offer = Offer::of(context).await;
+        let offer = Offer::named(context, input.workspace_id.as_deref()).await?;
         let catalogue = offer.catalogue();
         let mut found = catalogue
             .offered()

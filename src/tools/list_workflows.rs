@@ -69,7 +69,7 @@ impl Tool for ListWorkflows {
             let before = after.as_deref().and_then(WorkflowId::parse);
             own(context, &id, before, hidden, limit + 1, &fits, &mut items).await?;
         }
-        let offer = Offer::of(context).await;
+        let offer = Offer::of(context, &id).await?;
         let built_in = built_in::all().iter();
         let rest = built_in.skip_while(|found| after_built_in.is_some_and(|after| after != found.id));
         for found in rest.skip(usize::from(after_built_in.is_some())) {
@@ -97,7 +97,7 @@ async fn own<P: Platform>(
     fits: &impl Fn(&WorkflowView) -> bool,
     items: &mut Vec<WorkflowView>,
 ) -> Result<(), Fault> {
-    let offer = Offer::of(context).await;
+    let offer = Offer::of(context, id).await?;
     while items.len() < wanted {
         let person = context.caller.person.clone();
         let command = Command::Workflows { person, before, limit: FETCHED, with_hidden };

@@ -137,7 +137,7 @@ pub async fn load<P: Platform>(
     workflow_id: &str,
     version: Option<u32>,
 ) -> Result<Loaded, Fault> {
-    let offer = Offer::of(context).await;
+    let offer = Offer::of(context, workspace_id).await?;
     if let Some(found) = built_in::find(workflow_id) {
         return Ok(of_built_in(found, offer.catalogue())?);
     }
@@ -208,16 +208,16 @@ pub async fn plan<P: Platform>(
     workspace: &WorkspaceId,
     loaded: &Loaded,
     inputs: &Map<String, Value>,
-) -> Result<Plan, Refusal> {
+) -> Result<Plan, Fault> {
     for input in loaded.workflow.inputs().iter().filter(|input| input.kind.modality().is_some()) {
         if let Some(file) = inputs.get(&input.name).and_then(Value::as_str) {
             FileId::check(file, &format!("inputs.{}", input.name), workspace)?;
         }
     }
     let mut random = || u32::from_le_bytes(context.platform.random());
-    let offer = Offer::of(context).await;
+    let offer = Offer::of(context, workspace).await?;
     let (workflow, id, version) = (&loaded.workflow, &loaded.workflow_id, loaded.version);
-    workflows::plan(workflow, id, version, inputs, offer.catalogue(), &mut random)
+    Ok(workflows::plan(workflow, id, version, inputs, offer.catalogue(), &mut random)?)
 }
 
 /// `5 Creative Units`, or from the least to the most where the steps decide.
@@ -260,7 +260,7 @@ pub async fn save<P: Platform>(
         }
         Some(text) => (parse_id(text)?, false),
     };
-    let offer = Offer::of(context).await;
+    let offer = Offer::of(context, workspace_id).await?;
     let check = |document: &Value| checked(document, offer.catalogue());
     let document = change.document.as_ref().map(check).transpose()?;
     let caller = context.caller;

@@ -1,6 +1,7 @@
 //! The built-in workflows and the example of the instructions are good documents that plan with plain inputs.
 
 use super::*;
+use crate::models::Capability;
 use crate::units::Units;
 use crate::workflows::{INSTRUCTIONS, Work, built_in};
 
@@ -149,20 +150,21 @@ fn every_built_in_plans_with_every_set_of_providers_and_prefers_real_models() {
     assert!(poor.is_empty(), "\n{}", poor.join("\n"));
 }
 
-/// Steps done by a stand-in though a real model that is offered can do such work.
+/// Steps done by a stand-in though a real model that is offered does such work.
 fn stand_ins(catalogue: Catalogue<'_>, plan: &Plan) -> Vec<String> {
+    let document = document(&plan.workflow_id);
+    let steps = document["steps"].as_array().unwrap();
     let mut found = Vec::new();
     for step in &plan.steps {
         let Work::Runs(runs) = &step.work else { continue };
+        let written = steps.iter().find(|written| written["id"] == *step.id).unwrap();
+        let needs = written["capability"].as_str().or(written["operation"].as_str()).unwrap();
+        let needs = Capability::parse(needs).unwrap();
         for run in runs {
             let (_, model) = catalogue.provider_of(&run.generation.model_id).unwrap();
             assert!(run.generation.batch_size <= model.per_call, "{}", model.id);
-            let is_real = |other: &&'static crate::models::Model| {
-                !other.placeholder && model.capabilities.first().is_some_and(|first| other.can(*first))
-            };
-            if model.placeholder
-                && let Some(real) = catalogue.models().find(is_real)
-            {
+            let real = catalogue.models().find(|other| !other.placeholder && other.can(needs));
+            if let Some(real) = real.filter(|_| model.placeholder) {
                 found.push(format!("{}.{}: {} and not {}", plan.workflow_id, step.id, model.id, real.id));
             }
         }
