@@ -96,6 +96,8 @@ pub struct Remote {
     /// Submits that were refused and may be repeated.
     pub refused: u32,
     pub sent_at: Option<Timestamp>,
+    /// Whether it was sent under a key of the workspace's own: whatever becomes of that key, no other is used for the job.
+    pub has_own_key: bool,
     /// Under which an answer that is the file itself is stored.
     pub asset_id: Option<AssetId>,
     /// The address that the submit named for calling back.

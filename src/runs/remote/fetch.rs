@@ -143,7 +143,7 @@ async fn fetch<P: Platform, S: Storage>(
         match (opened.status, opened.body) {
             (200, Some(body)) => return store::keep(step, body, opened.length, asset_id).await,
             (301 | 302 | 303 | 307 | 308, _) => {
-                match opened.headers.get("location").and_then(|to| outbound::resolve(&at, to)) {
+                match opened.header("location").and_then(|to| outbound::resolve(&at, to)) {
                     Some(to) => at = to,
                     None => return Ok(Err(refused(step, "it redirects to nowhere"))),
                 }

@@ -99,8 +99,14 @@ impl<P: Platform, S: Storage> Step<'_, P, S> {
         self.seen.record.state.cancelled_at.is_some()
     }
 
+    /// The one that the job was sent under; None: its key is gone.
     async fn account(&self) -> Result<Option<Account>, Unavailable> {
-        Account::of(self.platform(), self.provider, &self.seen.record.job.workspace_id).await
+        if !self.item.remote.has_own_key {
+            return Ok(Account::of_operator(self.platform(), self.provider));
+        }
+        let workspace = &self.seen.record.job.workspace_id;
+        let found = Account::find(self.platform(), self.provider, workspace).await?;
+        Ok(found.ok().filter(|account| account.owner.is_some()))
     }
 
     /// Names the job to the gate, however often its submit is refused.

@@ -9,7 +9,7 @@ use crate::providers::Operation;
 use crate::providers::adapter::{Class, Failure, Finished, Progress};
 use crate::runs::state::ItemStage;
 use crate::time::Timestamp;
-use crate::upstream::{Account, gate, transport};
+use crate::upstream::{Account, transport};
 
 pub const LOOK_AGAIN_MILLIS: i64 = 2_000;
 /// Longest waits between two polls: a provider that calls back is asked to be sure, another to know.
@@ -68,28 +68,18 @@ pub async fn poll<P: Platform, S: Storage>(
     }
 }
 
+/// The gate hears of submits alone: to tell it of every poll would double what one costs, and of the failed ones alone would
+/// look like an outage.
 async fn ask<P: Platform, S: Storage>(
     step: &Step<'_, P, S>,
     account: &Account,
     operation: &Operation,
 ) -> Progress {
-    let asked_at = step.now();
     let call = (step.adapter.poll)(&account.site(), operation);
-    let progress = match transport::send(step.platform(), account, call).await {
+    match transport::send(step.platform(), account, call).await {
         Ok(answer) => (step.adapter.read_status)(step.model, operation, &answer),
         Err(fault) => Progress::Unclear(fault.to_string()),
-    };
-    let trouble = match &progress {
-        Progress::Unclear(_) => Some(Class::Unavailable),
-        Progress::Failed(failure) => trouble(failure.class),
-        _ => None,
-    };
-    if trouble.is_some() {
-        let millis = step.now().millis_since(asked_at);
-        let report = gate::Report { trouble, retry_after_millis: None, millis, is_submit: false };
-        gate::report(step.platform(), account, report).await;
     }
-    progress
 }
 
 fn again<P: Platform, S: Storage>(

@@ -38,8 +38,10 @@ const LISTED_AFTER_SECONDS: i64 = 30;
 /// (1) Everything that can be refused without asking anybody. (2) The gate. (3) The record. (4) The request.
 pub async fn submit<P: Platform, S: Storage>(step: &Step<'_, P, S>) -> Result<(), Unavailable> {
     let now = step.now();
-    let Some(account) = step.account().await? else {
-        return give_up(step, &Failure::new(Class::Auth, "there is none (any more)")).await;
+    let workspace = &step.seen.record.job.workspace_id;
+    let account = match Account::find(step.platform(), step.provider, workspace).await? {
+        Ok(account) => account,
+        Err(refusal) => return step.end(Err(refusal), Some(Class::Auth)).await,
     };
     let files = match order::files(step, &account).await? {
         Ok(files) => files,
@@ -76,6 +78,7 @@ pub async fn submit<P: Platform, S: Storage>(step: &Step<'_, P, S>) -> Result<()
         let remote = &mut item.remote;
         remote.model_id = step.model.id.to_owned();
         (remote.attempt, remote.sent_at, remote.polls) = (attempt, Some(now), 0);
+        remote.has_own_key = account.owner.is_some();
         (remote.asset_id, remote.callback) = (Some(asset_id), callback.clone());
         item.move_to(ItemStage::Submitting { at: now });
     })?;
