@@ -50,9 +50,9 @@ pub fn trouble(answer: &Answer) -> Progress {
     match answer.status {
         // The key may be changed under way; the job and its price stay.
         300..=399 | 401 | 407 | 408 | 425 | 429 => unclear(),
-        403 if failure(answer).class == Class::Auth => unclear(),
+        403 if failure(answer, &Value::Null).class == Class::Auth => unclear(),
         500.. if error_type(answer).is_none() => unclear(),
-        _ => Progress::Failed(failure(answer)),
+        _ => Progress::Failed(failure(answer, &Value::Null)),
     }
 }
 
@@ -65,9 +65,10 @@ fn error_type(answer: &Answer) -> Option<String> {
     (!found.is_empty()).then(|| found.to_owned())
 }
 
-pub fn failure(answer: &Answer) -> Failure {
+/// `asked`: the input, where it is known; it must not be repeated.
+pub fn failure(answer: &Answer, asked: &Value) -> Failure {
     let class = class(answer);
-    Failure { class, message: message(answer, class), retry_after_millis: retry_after::millis(answer) }
+    Failure { class, message: message(answer, class, asked), retry_after_millis: retry_after::millis(answer) }
 }
 
 fn class(answer: &Answer) -> Class {
@@ -95,10 +96,11 @@ fn class(answer: &Answer) -> Class {
 }
 
 /// `detail` is a list of what is wrong where, or a text. Each entry repeats the input that it is about.
-fn message(answer: &Answer, class: Class) -> String {
+fn message(answer: &Answer, class: Class, asked: &Value) -> String {
     let body = answer.json().unwrap_or_default();
     let first = body.get("detail").and_then(Value::as_array).and_then(|list| list.first());
-    let hidden = first.and_then(|item| item.get("input")).cloned().unwrap_or_default();
+    let repeated = first.and_then(|item| item.get("input")).cloned().unwrap_or_default();
+    let hidden = Value::Array(vec![asked.clone(), repeated]);
     let place = first.and_then(|item| item.get("loc")?.as_array()?.last()?.as_str());
     let texts = [
         first.and_then(|item| item.get("msg")?.as_str()),
@@ -119,6 +121,6 @@ fn message(answer: &Answer, class: Class) -> String {
 pub fn checked(answer: &Answer) -> Result<String, Failure> {
     match answer.is_success() {
         true => Ok("The key is accepted.".into()),
-        false => Err(failure(answer)),
+        false => Err(failure(answer, &Value::Null)),
     }
 }

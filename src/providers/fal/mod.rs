@@ -67,7 +67,7 @@ fn read_submit(order: &Order<'_>, answer: &Answer) -> Submitted {
         200..300 => {}
         // It may have been queued all the same.
         408 | 500.. => return Submitted::Unknown(format!("HTTP {}", answer.status)),
-        _ => return Submitted::Rejected(answer::failure(answer)),
+        _ => return Submitted::Rejected(answer::failure(answer, &Value::Object(order.input()))),
     }
     let Some(body) = answer.json() else { return Submitted::Unknown("the answer is not JSON".into()) };
     match body.get("request_id").and_then(Value::as_str).filter(|id| is_id(id)) {

@@ -75,8 +75,8 @@ fn fraction(logs: &str) -> Option<f64> {
     digits.parse::<f64>().ok().filter(|percent| *percent <= 100.0).map(|percent| percent / 100.0)
 }
 
-/// Of a request that made no prediction.
-pub fn refusal(answer: &Answer) -> Failure {
+/// Of a request that made no prediction. `input`: what must not be repeated.
+pub fn refusal(answer: &Answer, input: &Value) -> Failure {
     let body = answer.json().unwrap_or_default();
     let text = |name: &str| body.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let said = text("detail").or_else(|| text("error")).or_else(|| text("title")).unwrap_or_default();
@@ -92,7 +92,7 @@ pub fn refusal(answer: &Answer) -> Failure {
     };
     let message = match said {
         "" => format!("Replicate answered with HTTP {}.", answer.status),
-        said => words::sentence(said, &Value::Null),
+        said => words::sentence(said, input),
     };
     Failure { class, message, retry_after_millis: retry_after(answer, said) }
 }
@@ -109,7 +109,7 @@ fn retry_after(answer: &Answer, said: &str) -> Option<i64> {
 
 pub fn checked(answer: &Answer) -> Result<String, Failure> {
     if !answer.is_success() {
-        return Err(refusal(answer));
+        return Err(refusal(answer, &Value::Null));
     }
     let body = answer.json().unwrap_or_default();
     Ok(match body.get("username").and_then(Value::as_str) {
