@@ -44,6 +44,14 @@ fn charge(model: &Model, answer: &Answer) -> Option<Charge> {
     (units.is_finite() && units >= 0.0).then_some(Charge::Billed(units))
 }
 
+/// The same for the status alone: a queue that has trouble says nothing about the request in it.
+pub fn status_trouble(answer: &Answer) -> Progress {
+    match answer.status {
+        500.. => Progress::Unclear(format!("HTTP {}", answer.status)),
+        _ => trouble(answer),
+    }
+}
+
 /// An answer that is no success, to a poll. What the model itself answered is final; fal has tried again before it said so.
 pub fn trouble(answer: &Answer) -> Progress {
     let unclear = || Progress::Unclear(format!("HTTP {}", answer.status));

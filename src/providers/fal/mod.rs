@@ -140,7 +140,7 @@ fn read_status(model: &Model, operation: &Operation, answer: &Answer) -> Progres
         return answer::result(model, answer);
     }
     if !answer.is_success() {
-        return answer::trouble(answer);
+        return answer::status_trouble(answer);
     }
     let status = answer.json().and_then(|body| body.get("status")?.as_str().map(str::to_owned));
     match status.as_deref() {

@@ -140,14 +140,13 @@ async fn fetch<P: Platform, S: Storage>(
             Ok(opened) => opened,
             Err(fault) => return Ok(Err(NotKept::Passing(fault.to_string()))),
         };
+        let location = opened.header("location").map(str::to_owned);
         match (opened.status, opened.body) {
             (200, Some(body)) => return store::keep(step, body, opened.length, asset_id).await,
-            (301 | 302 | 303 | 307 | 308, _) => {
-                match opened.header("location").and_then(|to| outbound::resolve(&at, to)) {
-                    Some(to) => at = to,
-                    None => return Ok(Err(refused(step, "it redirects to nowhere"))),
-                }
-            }
+            (301 | 302 | 303 | 307 | 308, _) => match location.and_then(|to| outbound::resolve(&at, &to)) {
+                Some(to) => at = to,
+                None => return Ok(Err(refused(step, "it redirects to nowhere"))),
+            },
             (400..=407 | 409..=428 | 430..=499, _) if step.item.remote.fetches >= MAX_GONE => {
                 let gone = Failure::new(Class::Expired, "");
                 return Ok(Err(NotKept::Final(Class::Expired, refusal::of(step.provider, &gone))));
