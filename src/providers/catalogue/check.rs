@@ -299,7 +299,8 @@ fn conditions(model: &Model, rate: &Rate, problems: &mut Vec<String>) {
         };
         // A rate is found by the text of the value, so it must be written as the value is.
         let is_found = value.and_then(|value| parameter.check(&value).ok()).is_some_and(|value| {
-            value.as_str().map_or_else(|| value.to_string() == *wanted, |text| text == *wanted)
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            text == *wanted
         });
         if !is_found {
             problems.push(format!("a rate depends on `{name}` being {wanted}, which it never is."));
