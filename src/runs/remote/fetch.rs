@@ -107,7 +107,7 @@ async fn conclude<P: Platform, S: Storage>(
     }
     let kept = u32::try_from(step.item.assets.len()).unwrap_or(u32::MAX);
     let made = Generation { batch_size: kept, ..step.generation.clone() };
-    let charged = store::charged(step.platform(), step.model, &made, finished.charge);
+    let charged = store::charged(step.catalogue(), step.model, &made, finished.charge);
     step.end(Ok(charged), None).await
 }
 

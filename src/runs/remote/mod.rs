@@ -18,10 +18,11 @@ use crate::error::{Code, Refusal};
 use crate::models::{Generation, Model};
 use crate::platform::{Level, Platform, Storage, Unavailable};
 use crate::providers::adapter::Class;
+use crate::providers::catalogue::Factors;
 use crate::providers::{Adapter, Catalogue, Provider};
 use crate::time::Timestamp;
 use crate::units::Units;
-use crate::upstream::{Account, gate};
+use crate::upstream::{Account, gate, prices};
 use serde_json::json;
 
 /// Everything a step works with.
@@ -34,6 +35,8 @@ struct Step<'a, P: Platform, S: Storage> {
     model: &'static Model,
     provider: &'static Provider,
     adapter: &'static Adapter,
+    /// What the provider charges now.
+    factors: &'a Factors,
 }
 
 /// How long after its deadline, or after somebody wanted it to stop, what the provider says of it is waited for.
@@ -49,9 +52,10 @@ pub(super) async fn step<P: Platform, S: Storage>(
     let catalogue = Catalogue::of(seen.platform.config());
     let Some((provider, model)) = catalogue.provider_of(id) else { return Ok(false) };
     let Some(adapter) = provider.adapter() else { return Ok(false) };
+    let factors = prices::current(seen.platform).await;
     let translated = fallback::translate(catalogue, asked, model);
     let Some(generation) = translated.as_ref() else { return Ok(false) };
-    let step = Step { seen, item, asked, generation, model, provider, adapter };
+    let step = Step { seen, item, asked, generation, model, provider, adapter, factors: &factors };
     let now = seen.platform.now();
     match &item.stage {
         ItemStage::Ready if step.is_late(now) => step.end(Err(late()), None).await?,
@@ -71,6 +75,10 @@ fn late() -> Refusal {
 impl<P: Platform, S: Storage> Step<'_, P, S> {
     fn platform(&self) -> &P {
         self.seen.platform
+    }
+
+    fn catalogue(&self) -> Catalogue<'_> {
+        Catalogue::of(self.seen.platform.config()).at(self.factors)
     }
 
     fn now(&self) -> Timestamp {
@@ -166,7 +174,7 @@ impl<P: Platform, S: Storage> Step<'_, P, S> {
         let micros = match &self.item.stage {
             ItemStage::Fetching { finished, .. } => {
                 let billed = Generation { batch_size: outputs, ..self.generation.clone() };
-                store::micros(self.platform(), self.model, &billed, finished.charge)
+                store::micros(self.catalogue(), self.model, &billed, finished.charge)
             }
             _ => 0,
         };

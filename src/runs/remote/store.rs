@@ -203,8 +203,8 @@ fn is_black(poster: &[u8]) -> bool {
 }
 
 /// What the provider took in millionths of a dollar: by its own word, else by the list.
-pub fn micros<P: Platform>(platform: &P, model: &Model, made: &Generation, charge: Option<Charge>) -> u64 {
-    let factor = Catalogue::of(platform.config()).exchange(model).factor;
+pub fn micros(catalogue: Catalogue<'_>, model: &Model, made: &Generation, charge: Option<Charge>) -> u64 {
+    let factor = catalogue.exchange(model).factor;
     match charge {
         Some(Charge::Micros(micros)) => micros,
         Some(Charge::Billed(billed)) => {
@@ -215,13 +215,13 @@ pub fn micros<P: Platform>(platform: &P, model: &Model, made: &Generation, charg
 }
 
 /// The same in Creative Units, where the provider said it.
-pub fn charged<P: Platform>(
-    platform: &P,
+pub fn charged(
+    catalogue: Catalogue<'_>,
     model: &Model,
     made: &Generation,
     charge: Option<Charge>,
 ) -> Option<Units> {
     let charge = charge?;
-    let exchange = Catalogue::of(platform.config()).exchange(model);
-    Some(exchange.units(micros(platform, model, made, Some(charge)) as f64))
+    let exchange = catalogue.exchange(model);
+    Some(exchange.units(micros(catalogue, model, made, Some(charge)) as f64))
 }

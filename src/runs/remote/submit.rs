@@ -7,7 +7,6 @@ use crate::id::AssetId;
 use crate::media::sniff::MediaType;
 use crate::outbound::FetchFault;
 use crate::platform::{Level, Platform, Storage, Unavailable};
-use crate::providers::Catalogue;
 use crate::providers::adapter::{
     Answer, Call, Class, Failure, File, Finished, Found, Lost, Made, Order, Stored, Submitted, Takes,
 };
@@ -96,6 +95,7 @@ pub async fn submit<P: Platform, S: Storage>(step: &Step<'_, P, S>) -> Result<()
         model: step.model,
         provider: step.provider,
         adapter: step.adapter,
+        factors: step.factors,
     };
     deliver(&step, &account, &order, call).await
 }
@@ -266,11 +266,11 @@ pub async fn give_up<P: Platform, S: Storage>(
 
 /// Puts the same wish to another provider's model, if there is one that may have it. Only while no job exists.
 async fn switch<P: Platform, S: Storage>(step: &Step<'_, P, S>, class: Class) -> Result<bool, Unavailable> {
-    let catalogue = Catalogue::of(step.platform().config());
     let mut tried = step.item.remote.tried.clone();
     tried.push(step.model.id.to_owned());
     let (most, _) = steps::terms(step.seen.record, step.seen.position);
-    let found = fallback::alternate(catalogue, step.asked, &tried, most).filter(|_| !step.is_cancelled());
+    let found =
+        fallback::alternate(step.catalogue(), step.asked, &tried, most).filter(|_| !step.is_cancelled());
     let Some(model) = found else { return Ok(false) };
     step.leave(step.item, Some(class)).await?;
     step.log(Level::Info, "run.fallback", model.id);
