@@ -1,9 +1,10 @@
 // The crash test as a command: kills the server `--kills` times under load and prints the accounts.
 import { parseArgs } from "node:util";
 import { crashTest } from "./support/crash.mjs";
+import { providerCrashTest } from "./support/provider-crash.mjs";
 import { uploadCrashTest } from "./support/upload-crash.mjs";
 
-const { values } = parseArgs({ options: { kills: { type: "string", default: "20" }, seed: { type: "string" }, uploads: { type: "boolean" }, bundle: { type: "string" } } });
+const { values } = parseArgs({ options: { kills: { type: "string", default: "20" }, seed: { type: "string" }, uploads: { type: "boolean" }, providers: { type: "boolean" }, runs: { type: "string", default: "1000" }, bundle: { type: "string" } } });
 const kills = Number(values.kills);
 if (!Number.isInteger(kills) || kills < 1) {
   console.error(`--kills must be a whole number from 1, not ${values.kills}`);
@@ -19,6 +20,16 @@ ${kills} kills (seed ${used}), ${totals.uploads} uploads in ${totals.attempts} a
 ${totals.looks} looks at what could be read meanwhile`);
   for (const fault of faults) console.log(`✗ ${fault}`);
   console.log(faults.length === 0 ? "✓ no half file, no upload stuck, every retry stored" : `✗ ${faults.length} faults`);
+  process.exit(faults.length === 0 ? 0 : 1);
+}
+
+if (values.providers) {
+  const say = ({ killed, done, jobs }) => console.log(`kill ${killed}: ${done} runs ended, jobs upstream ${jobs.join(" + ")}`);
+  const runs = Number(values.runs);
+  const { totals, faults, killed, seed: used } = await providerCrashTest({ runs, kills, bundle: values.bundle, ...(seed !== undefined && { seed }), say });
+  console.log(`\n${killed} kills (seed ${used}), ${JSON.stringify(totals)}`);
+  for (const fault of faults) console.log(`✗ ${fault}`);
+  console.log(faults.length === 0 ? "✓ every run ended, no unit lost, no job ordered twice, nothing lost that a provider holds" : `✗ ${faults.length} faults`);
   process.exit(faults.length === 0 ? 0 : 1);
 }
 

@@ -128,6 +128,23 @@ fn is_over(operation: &Operation) -> bool {
     operation.get("over").and_then(Value::as_bool).unwrap_or(false)
 }
 
+/// Where the status did not say that the request failed, a result that cannot be read a few times may be read later.
+const MAX_READS: u64 = 8;
+
+fn has_failed(operation: &Operation) -> bool {
+    let reads = operation.get("reads").and_then(Value::as_u64).unwrap_or(0);
+    operation.get("failed").and_then(Value::as_bool).unwrap_or(false) || reads >= MAX_READS
+}
+
+fn asked_again(operation: &Operation) -> Progress {
+    let mut next = operation.clone();
+    let reads = operation.get("reads").and_then(Value::as_u64).unwrap_or(0);
+    if let Some(fields) = next.as_object_mut() {
+        fields.insert("reads".into(), (reads + 1).into());
+    }
+    Progress::Next(next)
+}
+
 fn poll(site: &Site<'_>, operation: &Operation) -> Call {
     Call::get(match is_over(operation) {
         true => address(site, operation, "response_url", ""),
@@ -137,18 +154,23 @@ fn poll(site: &Site<'_>, operation: &Operation) -> Call {
 
 fn read_status(model: &Model, operation: &Operation, answer: &Answer) -> Progress {
     if is_over(operation) {
-        return answer::result(model, answer);
+        return match answer::result(model, answer) {
+            Progress::Failed(_) if answer.status >= 500 && !has_failed(operation) => asked_again(operation),
+            progress => progress,
+        };
     }
     if !answer.is_success() {
         return answer::status_trouble(answer);
     }
-    let status = answer.json().and_then(|body| body.get("status")?.as_str().map(str::to_owned));
-    match status.as_deref() {
+    let body = answer.json().unwrap_or_default();
+    match body.get("status").and_then(Value::as_str) {
         None => Progress::Unclear("the answer has no status".into()),
         Some("COMPLETED") => {
             let mut next = operation.clone();
             if let Some(fields) = next.as_object_mut() {
                 fields.insert("over".into(), true.into());
+                let failed = body.get("error").is_some_and(|error| !error.is_null());
+                fields.insert("failed".into(), failed.into());
             }
             Progress::Next(next)
         }

@@ -45,7 +45,7 @@ const ADAPTER: Adapter = Adapter {
     keeps_outputs_seconds: 3600,
     concurrency: 10,
     first_poll_millis: 2_000,
-    blacks_out: false,
+    blacks_out: true,
 };
 
 fn plan(order: &Order<'_>) -> Result<Call, Failure> {
