@@ -16,6 +16,9 @@ const { values: options } = parseArgs({
     bundle: { type: "string", default: path.join(root, "build/bundle") },
     "log-level": { type: "string", default: "warn" },
     var: { type: "string", multiple: true, default: [] },
+    // Another Worker to run beside this one (its configuration), and bindings to it: AI=worker-name#Entrypoint.
+    beside: { type: "string" },
+    service: { type: "string", multiple: true, default: [] },
   },
 });
 const port = Number(options.port);
@@ -38,7 +41,7 @@ say(`Starting on ${url}`);
 // A process group of its own, so that wrangler and the runtime under it can be ended together.
 const server = spawn(
   path.join(root, "node_modules/.bin/wrangler"),
-  ["dev", "--config", writeConfig(), "--local", "--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0",
+  ["dev", "--config", writeConfig(), ...(options.beside ? ["--config", path.resolve(options.beside)] : []), "--local", "--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0",
     "--persist-to", state, "--env-file", path.join(root, ".dev.vars"), "--var", `PUBLIC_URL:${url}`, ...options.var.flatMap((setting) => ["--var", setting]),
     "--show-interactive-dev-session=false", "--log-level", options["log-level"]],
   { cwd: root, detached: true, stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, CI: "1" } },
@@ -65,8 +68,12 @@ function writeConfig() {
   const config = source
     .replace(/^main = .*$/m, `main = ${JSON.stringify(path.join(path.resolve(options.bundle), "index.js"))}\nno_bundle = true`)
     .replace(/\[(?:build|triggers)\]\n(?:[^\[\n].*\n)*/g, "");
+  const services = options.service.map((text) => {
+    const [, binding, service, entrypoint] = /^(\w+)=([\w-]+)#(\w+)$/.exec(text) ?? fail(`--service must be like AI=worker-name#Entrypoint, not ${text}`);
+    return `\n[[services]]\nbinding = "${binding}"\nservice = "${service}"\nentrypoint = "${entrypoint}"\n`;
+  });
   const file = path.join(state, "wrangler.toml");
-  fs.writeFileSync(file, config);
+  fs.writeFileSync(file, config + services.join(""));
   return file;
 }
 

@@ -24,8 +24,10 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () =>
 export const conformanceBundle = process.env.ATELIER_CONFORMANCE_BUNDLE;
 
 /// `bundle`: a folder other than the one the development script serves. `vars`: settings, by name. `logLevel`: of the log.
-export async function startGateway({ bundle, state, vars, logLevel } = {}) {
+/// `beside`: {config, service} of another Worker that runs in the same runtime.
+export async function startGateway({ bundle, state, vars, logLevel, beside } = {}) {
   const gateway = new Gateway(state ?? fs.mkdtempSync(path.join(os.tmpdir(), "atelier-edge-")), bundle, vars, logLevel);
+  gateway.beside = beside;
   await gateway.start();
   return gateway;
 }
@@ -62,7 +64,7 @@ class Gateway {
     this.serverGroup = undefined;
     this.child = spawn(
       path.join(ROOT, "scripts/dev"),
-      [...bundle, ...vars, "--log-level", this.logLevel, "--port", String(this.port), "--state", this.state, "--ready", ready],
+      [...bundle, ...vars, ...(this.beside ? ["--beside", this.beside.config, "--service", this.beside.service] : []), "--log-level", this.logLevel, "--port", String(this.port), "--state", this.state, "--ready", ready],
       { cwd: ROOT, detached: true, stdio: ["ignore", log, log] },
     );
     fs.closeSync(log);
