@@ -240,7 +240,7 @@ async fn rejected<P: Platform, S: Storage>(
         return Ok(());
     }
     if may_pass && in_time {
-        step.log(Level::Info, "run.submit_refused", &failure.message);
+        step.log(Level::Info, "run.submit_refused", &format!("{:?}", failure.class));
         return step.change(|item| {
             item.remote.refused += 1;
             item.next_at = now.plus_millis(wait);
@@ -260,7 +260,8 @@ pub async fn give_up<P: Platform, S: Storage>(
     if elsewhere && switch(step, failure.class).await? {
         return Ok(());
     }
-    step.log(Level::Warn, "run.provider_failed", &format!("{:?}: {}", failure.class, failure.message));
+    // The class alone: a provider's own words may repeat the prompt.
+    step.log(Level::Warn, "run.provider_failed", &format!("{:?}", failure.class));
     step.end(Err(refusal::of(step.provider, failure)), Some(failure.class)).await
 }
 
