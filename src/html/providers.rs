@@ -108,7 +108,7 @@ fn spend(provider: &str, key: &str, title: &str, rows: &[SpendRow]) -> Markup {
                             th scope="col" { "Model" }
                             th.number scope="col" { "Jobs" }
                             th.number scope="col" { "Units" }
-                            th.number scope="col" { "Provider took" }
+                            th.number scope="col" { "Cost" }
                         }
                     }
                     tbody {

@@ -17,7 +17,7 @@ use super::{item_deadline_seconds, steps};
 use crate::error::{Code, Refusal};
 use crate::models::{Generation, Model};
 use crate::platform::{Level, Platform, Storage, Unavailable};
-use crate::providers::adapter::Class;
+use crate::providers::adapter::{Class, Failure};
 use crate::providers::catalogue::Factors;
 use crate::providers::{Adapter, Catalogue, Provider};
 use crate::time::Timestamp;
@@ -120,6 +120,10 @@ impl<P: Platform, S: Storage> Step<'_, P, S> {
     /// Names the job to the gate, however often its submit is refused.
     fn lease(&self) -> String {
         format!("{}:{}:{}", self.seen.record.job.run_id, self.seen.position, self.item.retries)
+    }
+
+    fn refusal(&self, failure: &Failure) -> Refusal {
+        refusal::of(self.provider, self.item.remote.has_own_key, failure)
     }
 
     fn change(&self, edit: impl FnOnce(&mut Item)) -> Result<(), Unavailable> {
