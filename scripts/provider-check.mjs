@@ -39,7 +39,7 @@ function show(checked, item) {
   if (checked.key_accepted !== null) line("key", checked.key_accepted ? "accepted" : "refused");
   line("account", checked.account);
   if (checked.callbacks.state === "reachable") line("callbacks", "it can tell the gateway when a job is done");
-  if (checked.callbacks.state === "unreachable") line("callbacks", `${checked.callbacks.why} Jobs are asked after instead.`);
+  if (checked.callbacks.state === "unreachable") line("callbacks", `${checked.callbacks.why} The gateway asks after its jobs instead.`);
   if (!["healthy", "built_in"].includes(item.health)) line("lately", item.health.replaceAll("_", " "));
   line("problem", checked.problem);
   return line("next", checked.next);
@@ -51,6 +51,15 @@ function readOptions() {
     return parseArgs({ options: known }).values;
   } catch (error) {
     return fail(error.message);
+  }
+}
+
+function refusal(status, text) {
+  try {
+    const { message, next } = JSON.parse(text).error;
+    return `${message} ${next}`;
+  } catch {
+    return `HTTP ${status} ${text.slice(0, 300)}`;
   }
 }
 
@@ -66,6 +75,6 @@ async function ask(method, address) {
     signal: AbortSignal.timeout(CHECK_MILLIS),
   }).catch((error) => fail(`${options.url}: ${error.cause?.message ?? error.message}`));
   const text = await response.text();
-  if (!response.ok) fail(`${response.status} ${text}`);
+  if (!response.ok) fail(refusal(response.status, text));
   return JSON.parse(text);
 }

@@ -63,7 +63,7 @@ codes! {
     ChecksumMismatch = "CHECKSUM_MISMATCH", 400, true, "Send the file again; if that fails too, compute its SHA-256 again.";
     FileTooLarge = "FILE_TOO_LARGE", 413, false, "Use a smaller file.";
     ProviderFailed = "PROVIDER_FAILED", 502, true, "Run it again, or choose another model.";
-    OutcomeUnknown = "OUTCOME_UNKNOWN", 502, false, "Nothing was charged; look at the provider before running it again.";
+    OutcomeUnknown = "OUTCOME_UNKNOWN", 502, false, "Nothing was charged here, but the provider may have made it and bill it; ask the person before running it again.";
     Moderated = "MODERATED", 422, false, "Change the prompt; running the same one again gives the same refusal.";
     Internal = "INTERNAL", 500, true, "Try again in a moment; quote the request id if it persists.";
 }

@@ -18,9 +18,25 @@
 //!    ([`models::generation`], [`models::price`]).
 //! 5. [`tools::spend`] hands the job to [`runs::start`]: its `Run` object asks the `Workspace` object to reserve the
 //!    price ([`workspace::runs`]), which knows repeated calls, limits and the balance.
-//! 6. The run's alarm rings: [`runs::drive`] submits to the provider, waits, stores each output in object
-//!    storage, makes the contact sheet, and has the workspace settle, once.
+//! 6. The run's alarm rings: [`runs::drive`] has the provider make it, embedded ([`providers::embedded`]) or out there (below),
+//!    stores each output in object storage, makes the contact sheet, and has the workspace settle, once.
 //! 7. `get_forge_run` waits in the run's object and answers with signed links that [`api::assets`] serves.
+//!
+//! # A generation at a provider out there, hop by hop
+//! Each hop is a step of `runs::remote`, recorded before the next; the provider's own language is an adapter of
+//! [`providers`] ([`providers::adapter`]) that does no I/O.
+//! 1. `submit` finds whose key it is ([`upstream::account`]), makes the files and the callback's address (`order`,
+//!    [`runs::callback`]), and has the adapter plan the request.
+//! 2. [`upstream::gate`], one object for each key, says whether a job may begin now. A provider that is out of order is not
+//!    asked; another one may be, where nothing of the wish is lost (`fallback`).
+//! 3. The attempt is recorded, then sent, once ([`upstream::transport`]: hosts, key, bounds). A lost answer is looked for by
+//!    callback and list, never sent again.
+//! 4. The provider calls back at [`api::callbacks`], which checks the signature ([`upstream::keys`]) and wakes the run; or the
+//!    alarm does. Either way `poll` asks the provider itself.
+//! 5. `fetch` copies each output into object storage (`store`), before the provider forgets it. One that answers with the
+//!    file itself has it stored by `submit` ([`upstream::base64_json`]).
+//! 6. The gate hears how it ended. What the provider charged, or the list says ([`upstream::prices`], [`models::price`]), is
+//!    the run's price, at most what was reserved; [`runs::drive`] has the workspace settle, once.
 //!
 //! # A workflow, hop by hop
 //! 1. A document is checked when it is saved ([`workflows::check`]); the workspace keeps its versions

@@ -97,7 +97,7 @@ pub const SETTINGS: &[(&str, bool, &str)] = &[
     (
         "FAL_USER_ID",
         false,
-        "Optional, for fal. Your user id there (`provider-check` shows it): callbacks signed for other accounts are then refused.",
+        "Optional, for fal. Your user id there, as its callbacks name it in `X-Fal-Webhook-User-Id`: callbacks signed for other accounts are then refused.",
     ),
     ("FAL_URL", false, "Optional. Where fal is reached instead of `https://queue.fal.run`, such as a proxy."),
     ("REPLICATE_API_TOKEN", true, "For Replicate. A token of https://replicate.com/account/api-tokens."),

@@ -79,7 +79,7 @@ fn provider(card: &ProviderCard) -> Markup {
             h2.item-title { (parts::clean(&card.title)) }
             span class=(class) { (card.state) }
         }
-        p { (parts::clean(&card.explanation)) }
+        p { (card.explanation) }
         @if !facts.is_empty() { (parts::facts(&facts)) }
         (spend(&card.name, "today", "Today", &card.today))
         (spend(&card.name, "month", "Last 30 days", &card.month))
@@ -108,7 +108,7 @@ fn spend(provider: &str, key: &str, title: &str, rows: &[SpendRow]) -> Markup {
                             th scope="col" { "Model" }
                             th.number scope="col" { "Jobs" }
                             th.number scope="col" { "Units" }
-                            th.number scope="col" { "Provider took" }
+                            th.number scope="col" { "Cost" }
                         }
                     }
                     tbody {

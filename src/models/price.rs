@@ -128,7 +128,8 @@ impl Price {
         let Price::Listed { rates, .. } = self else { return 0 };
         let holds = |(name, wanted): &(&str, &str)| match generation.options.get(*name) {
             Some(Value::String(text)) => text == wanted,
-            Some(other) => other.to_string() == *wanted,
+            Some(Value::Bool(flag)) => wanted.parse() == Ok(*flag),
+            Some(other) => wanted.parse().ok() == other.as_f64(),
             None => false,
         };
         rates.iter().find(|rate| rate.when.iter().all(holds)).map_or(0, |rate| rate.micros)

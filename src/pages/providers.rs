@@ -79,7 +79,8 @@ fn explanation(overview: &Overview) -> String {
             None => "It takes no new jobs for a moment.".to_owned(),
         },
         _ => match gate.last_trouble {
-            None => "No trouble was seen.".to_owned(),
+            None if gate.submits.measured == 0 => "Nothing was asked of it lately.".to_owned(),
+            None => "It takes jobs without trouble.".to_owned(),
             Some((at, class)) => format!("Last trouble: {}, {}.", word(class).replace('_', " "), at.words()),
         },
     }
@@ -108,8 +109,12 @@ fn facts(overview: &Overview) -> Vec<(&'static str, String)> {
         facts.push(("Takes a job in", text));
     }
     if let Some((day, age)) = overview.prices {
-        let days = if age == 1 { "1 day".to_owned() } else { format!("{age} days") };
-        facts.push(("Price list", format!("of {day}, {days} old")));
+        let age = match age {
+            0 => String::new(),
+            1 => ", 1 day old".to_owned(),
+            days => format!(", {days} days old"),
+        };
+        facts.push(("Price list", format!("of {day}{age}")));
     }
     facts
 }

@@ -14,7 +14,7 @@ const SKEW_SECONDS: i64 = 60;
 const PAGE: &str = "100";
 
 fn list(site: &Site<'_>, query: &[(&str, &str)]) -> Call {
-    Call::get(format!("{}/models/requests/by-endpoint?{}", site.at(PLATFORM), encode_form(query)))
+    Call::get(format!("{}/v1/models/requests/by-endpoint?{}", site.at(PLATFORM), encode_form(query)))
 }
 
 /// The key must be allowed to read the list of requests, which is what `find` needs.

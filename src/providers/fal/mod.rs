@@ -17,7 +17,7 @@ pub const PROVIDER: Provider =
     Provider { name: "fal", title: "fal", models: catalogue::MODELS, kind: Kind::Remote(ADAPTER) };
 
 const QUEUE: &str = "https://queue.fal.run";
-const PLATFORM: &str = "https://api.fal.ai/v1";
+const PLATFORM: &str = "https://api.fal.ai";
 /// Asked for with each request; the account's own default may be shorter or for ever.
 const OUTPUTS_SECONDS: i64 = 24 * 3600;
 /// What keeps names of ours out of paths: request ids are UUIDs.

@@ -2,8 +2,8 @@
 //! that cannot be had is left out, and the others are kept.
 //! Not for: asking for the work (`poll`).
 
+use super::Step;
 use super::store::{self, NotKept};
-use super::{Step, refusal};
 use crate::crypto;
 use crate::error::{Code, Refusal};
 use crate::id::AssetId;
@@ -55,7 +55,7 @@ pub async fn next<P: Platform, S: Storage>(
         }
         Err(NotKept::Passing(_)) => {
             let gone = Failure::new(Class::Expired, "");
-            return drop_output(step, refusal::of(step.provider, &gone));
+            return drop_output(step, step.refusal(&gone));
         }
         Err(NotKept::Final(_, refusal)) => return drop_output(step, refusal),
     };
@@ -101,7 +101,7 @@ async fn conclude<P: Platform, S: Storage>(
 ) -> Result<(), Unavailable> {
     if step.item.assets.is_empty() {
         let why = step.item.remote.dropped_because.clone();
-        let why = why.unwrap_or_else(|| refusal::of(step.provider, &Failure::new(Class::Moderated, "")));
+        let why = why.unwrap_or_else(|| step.refusal(&Failure::new(Class::Moderated, "")));
         let class = if why.code == Code::Moderated { Class::Moderated } else { Class::Internal };
         return step.end(Err(why), Some(class)).await;
     }
@@ -149,7 +149,7 @@ async fn fetch<P: Platform, S: Storage>(
             },
             (400..=407 | 409..=428 | 430..=499, _) if step.item.remote.fetches >= MAX_GONE => {
                 let gone = Failure::new(Class::Expired, "");
-                return Ok(Err(NotKept::Final(Class::Expired, refusal::of(step.provider, &gone))));
+                return Ok(Err(NotKept::Final(Class::Expired, step.refusal(&gone))));
             }
             (status, _) => return Ok(Err(NotKept::Passing(format!("the file's address answered {status}")))),
         }

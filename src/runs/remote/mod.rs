@@ -17,7 +17,7 @@ use super::{item_deadline_seconds, steps};
 use crate::error::{Code, Refusal};
 use crate::models::{Generation, Model};
 use crate::platform::{Level, Platform, Storage, Unavailable};
-use crate::providers::adapter::Class;
+use crate::providers::adapter::{Class, Failure};
 use crate::providers::catalogue::Factors;
 use crate::providers::{Adapter, Catalogue, Provider};
 use crate::time::Timestamp;
@@ -122,6 +122,10 @@ impl<P: Platform, S: Storage> Step<'_, P, S> {
         format!("{}:{}:{}", self.seen.record.job.run_id, self.seen.position, self.item.retries)
     }
 
+    fn refusal(&self, failure: &Failure) -> Refusal {
+        refusal::of(self.provider, self.item.remote.has_own_key, failure)
+    }
+
     fn change(&self, edit: impl FnOnce(&mut Item)) -> Result<(), Unavailable> {
         self.seen.change(edit)
     }
@@ -166,10 +170,13 @@ impl<P: Platform, S: Storage> Step<'_, P, S> {
     /// One that cannot be told is told again, a few times; then the gate forgets the lease by itself.
     async fn leave(&self, ended: &Item, class: Option<Class>) -> Result<(), Unavailable> {
         const TRIES: u32 = 3;
-        if self.item.remote.attempt == 0 {
-            return Ok(());
-        }
-        let Some(account) = self.account().await? else { return Ok(()) };
+        let was_sent = self.item.remote.attempt > 0;
+        let account = match was_sent {
+            true => self.account().await?,
+            // One that was never let in has only its place in the line to give up.
+            false => Account::of(self.platform(), self.provider, &self.seen.record.job.workspace_id).await?,
+        };
+        let Some(account) = account else { return Ok(()) };
         let outputs = u32::try_from(ended.files().len()).unwrap_or(u32::MAX);
         let micros = match &self.item.stage {
             ItemStage::Fetching { finished, .. } => {
@@ -187,7 +194,7 @@ impl<P: Platform, S: Storage> Step<'_, P, S> {
             micros,
             millis: self.item.remote.sent_at.map_or(0, |sent| self.now().millis_since(sent)),
         };
-        let told = gate::leave(self.platform(), &account, &self.lease(), Some(made)).await;
+        let told = gate::leave(self.platform(), &account, &self.lease(), was_sent.then_some(made)).await;
         if self.item.faults >= TRIES { Ok(()) } else { told }
     }
 }

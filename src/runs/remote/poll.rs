@@ -2,7 +2,7 @@
 //! of the job is what counts: callbacks only say when to ask.
 //! Not for: outputs (`fetch`).
 
-use super::{STOP_SECONDS, Step, late, refusal, submit};
+use super::{STOP_SECONDS, Step, late, submit};
 use crate::error::{Code, Refusal};
 use crate::platform::{Level, Platform, Storage, Unavailable};
 use crate::providers::Operation;
@@ -37,7 +37,7 @@ pub async fn poll<P: Platform, S: Storage>(
     let now = step.now();
     let Some(account) = step.account().await? else {
         let gone = Failure::new(Class::Auth, "it was removed while the job ran");
-        return step.end(Err(refusal::of(step.provider, &gone)), Some(Class::Auth)).await;
+        return step.end(Err(step.refusal(&gone)), Some(Class::Auth)).await;
     };
     if let Some(since) = step.stopping_at(now) {
         if now.millis_since(since) > STOP_SECONDS * 1000 {
@@ -133,7 +133,7 @@ pub async fn finished<P: Platform, S: Storage>(
             0 => Failure::new(Class::Internal, "it finished without any output"),
             _ => Failure::new(Class::Moderated, ""),
         };
-        return step.end(Err(refusal::of(step.provider, &failure)), Some(failure.class)).await;
+        return step.end(Err(step.refusal(&failure)), Some(failure.class)).await;
     }
     let now = step.now();
     step.change(|item| {
@@ -159,6 +159,6 @@ async fn failed<P: Platform, S: Storage>(
     // That it did not even run is what these say; a job that ran and failed may have been charged.
     match failure.class {
         Class::Quota | Class::RateLimited | Class::Unavailable => submit::give_up(step, failure).await,
-        _ => step.end(Err(refusal::of(step.provider, failure)), Some(failure.class)).await,
+        _ => step.end(Err(step.refusal(failure)), Some(failure.class)).await,
     }
 }

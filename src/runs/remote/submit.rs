@@ -1,7 +1,7 @@
 //! Sends the work out, once. An answer that does not arrive is looked for; nothing is sent a second time that may have
 //! arrived. Not for: work that is under way (`poll`).
 
-use super::{Step, fallback, order, poll, refusal, store};
+use super::{Step, fallback, order, poll, store};
 use crate::error::{Code, Refusal};
 use crate::id::AssetId;
 use crate::media::sniff::MediaType;
@@ -262,7 +262,7 @@ pub async fn give_up<P: Platform, S: Storage>(
     }
     // The class alone: a provider's own words may repeat the prompt.
     step.log(Level::Warn, "run.provider_failed", &format!("{:?}", failure.class));
-    step.end(Err(refusal::of(step.provider, failure)), Some(failure.class)).await
+    step.end(Err(step.refusal(failure)), Some(failure.class)).await
 }
 
 /// Puts the same wish to another provider's model, if there is one that may have it. Only while no job exists.
