@@ -29,6 +29,7 @@ export const OURS = {
     SESSION: "SessionObject",
     CLIENTS: "ClientsObject",
     UPLOAD: "UploadObject",
+    GATE: "GateObject",
   },
   kvNamespaces: ["KV"],
   r2Buckets: ["MEDIA"],
@@ -115,6 +116,19 @@ export const UPLOADS = [
   ["8 x 99 MB at once", 99 * MB, 8, 3, 1],
   ["1 GB", 1000 * MB, 1, 2, 1],
 ];
+
+// Generations at the providers' fakes, ours beside the SDK's: so many pairs, at each of these numbers at once. A job
+// takes `jobMs` and up to one interval of the SDKs' polls (`pollMs`, the default of fal's and of Replicate's).
+// `concurrency` is out of reach: a full gate would be measured as slowness.
+export const PROVIDERS_LOAD = {
+  atOnce: [1, 8],
+  calls: 200,
+  warmUp: 16,
+  quick: { calls: 16, warmUp: 8 },
+  jobMs: 120,
+  pollMs: 500,
+  concurrency: 64,
+};
 
 export const LEGACY = "2025-06-18";
 export const MODERN = "2026-07-28";

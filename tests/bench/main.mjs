@@ -27,6 +27,7 @@ import { describeMachine } from "./machine.mjs";
 import { callTool } from "./mcp.mjs";
 import { loadSection } from "./measure.mjs";
 import { oauthSection } from "./oauth-cost.mjs";
+import { providersSection } from "./providers.mjs";
 import { raceSection } from "./race.mjs";
 import { summary } from "./report.mjs";
 import { specOf, startServer, stopServer, tokensFor } from "./servers.mjs";
@@ -40,7 +41,7 @@ const USAGE = `usage: scripts/bench [options]
   --reps N        repetitions (3; at most ${LIMITS.maxReps})
   --conc A,B,...  connections (1,16,64)
   --only A,B,...  sections load, cold, sizes, storage, oauth, race, runs,
-                  uploads; or the beginnings of target names, such as ours or stateless/list_models
+                  providers, uploads; or the beginnings of target names, such as ours or stateless/list_models
   --ours DIR      measure the gateway already built in DIR
   --cold N        cold starts of each server (15)
   --ops N         OAuth dances and refreshes of each server and repetition
@@ -51,7 +52,7 @@ const USAGE = `usage: scripts/bench [options]
   --quick         a short look: --secs 2 --reps 1 --cold 5 --ops 40
                   --quiet-secs 2, and no wait for a minute of storage counts`;
 
-const SECTIONS = ["load", "cold", "sizes", "storage", "oauth", "race", "runs", "uploads"];
+const SECTIONS = ["load", "cold", "sizes", "storage", "oauth", "race", "runs", "providers", "uploads"];
 
 const say = (line) => console.error(line);
 
@@ -209,6 +210,7 @@ async function main() {
   await section("race", () => raceSection({ specs, emit, say }));
   await section("oauth", () => oauthSection({ specs, options, emit, say }));
   await section("runs", () => runsSection({ spec: specs.ours, options, emit, say }));
+  await section("providers", () => providersSection({ spec: specs.ours, options, emit, say }));
   await section("uploads", () => uploadSection({ specs, options, emit, say }));
   await section("load", () => loadSection({ specs, options, generator, emit, say }));
 

@@ -243,6 +243,33 @@ function uploadTable(rows) {
   return table(head, lines);
 }
 
+const providerRows = (rows) => rows.filter((row) => row.kind === "providers" && row.failed === undefined);
+
+function providersTable(rows) {
+  const lines = providerRows(rows).flatMap((row) =>
+    ["submit", "ready"].map((name) => {
+      const { ours, sdk, added_ms } = row[name];
+      const figures = [ours.p50_ms, ours.p99_ms, sdk.p50_ms, sdk.p99_ms, added_ms];
+      return [`${row.target}: ${name}`, row.at_once, row.calls, ...figures.map((value) => fixed(value, 1)), row.noisy ? "noisy" : ""];
+    }),
+  );
+  const head = ["provider (ms)", "at once", "calls", "ours p50", "ours p99", "SDK p50", "SDK p99", "median difference", ""];
+  return table(head, lines);
+}
+
+// Of ours: when execute_forge was answered after it was sent, the others after the provider was done.
+function providerStepsTable(rows) {
+  const steps = ["accepted", "asked", "fetched", "ended", "shown"];
+  const lines = providerRows(rows).map((row) => [
+    row.target,
+    row.at_once,
+    ...steps.map((step) => fixed(row.steps[step], 1)),
+    fixed(row.ready.ours.p50_ms, 1),
+    `${row.called_back} of ${row.calls}`,
+  ]);
+  return table(["ours, step by step (p50 ms)", "at once", ...steps, "read", "called back"], lines);
+}
+
 export function summary(rows, connections) {
   const parts = [];
   const has = (kind) => rows.some((row) => row.kind === kind);
@@ -273,6 +300,9 @@ export function summary(rows, connections) {
   }
   if (has("runs-list")) {
     parts.push(runsListTable(rows));
+  }
+  if (has("providers")) {
+    parts.push(providersTable(rows), providerStepsTable(rows));
   }
   if (has("upload")) {
     parts.push(uploadTable(rows));

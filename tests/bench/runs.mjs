@@ -15,7 +15,7 @@ import { startServer, stopServer } from "./servers.mjs";
 
 const { people, atOnce, listed, pageLimit, pagesTimed } = RUNS_LOAD;
 
-async function newCaller(server, spec, body) {
+export async function newCaller(server, spec, body) {
   const made = await requestJson(
     server.port,
     {
@@ -29,12 +29,14 @@ async function newCaller(server, spec, body) {
   return { token: made.token, workspaceId: made.workspace_id };
 }
 
-async function call(server, agent, caller, name, args) {
+// A caller with a `host` is called by it: the gateway tells providers to call back there.
+export async function call(server, agent, caller, name, args) {
   const answer = await request(server.port, {
     method: "POST",
     path: OURS.mcpPath,
     agent,
     headers: {
+      ...(caller.host && { host: caller.host }),
       "content-type": "application/json",
       accept: "application/json, text/event-stream",
       "mcp-protocol-version": LEGACY,
