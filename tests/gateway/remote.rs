@@ -8,6 +8,7 @@ mod fake;
 mod game;
 mod keys;
 mod kills;
+mod signed;
 
 use crate::money::game::check_ledger;
 use crate::support::http::ORIGIN;

@@ -1,7 +1,8 @@
 //! Callbacks of a run: they only say when to ask. Late, doubled, forged, early, about another attempt or job, they change nothing
 //! but the time. Not for: signatures (`crate::callbacks`).
 
-use super::fake::{Job, Said};
+use super::fake::Job;
+use super::signed::Said;
 use super::{World, code, files, price};
 use atelier::crypto;
 use atelier::id::RunId;

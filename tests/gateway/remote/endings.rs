@@ -231,3 +231,28 @@ fn a_batch_is_made_in_as_few_calls_as_can_be() {
         run["assets"].as_array().unwrap().iter().map(|asset: &Value| asset["asset_id"].to_string()).collect();
     assert_eq!((ids.len(), price(&run)), (9, 2.7));
 }
+
+#[test]
+fn predictions_end_the_same_ways() {
+    let cases = [
+        ("", "complete", "none", 2, 0.6),
+        ("fewer=1", "complete", "none", 1, 0.3),
+        ("expired=1", "complete", "none", 1, 0.3),
+        ("lost up:both", "complete", "none", 2, 0.6),
+        ("unsent up:both", "failed", "PROVIDER_FAILED", 0, 0.0),
+        ("fail", "failed", "PROVIDER_FAILED", 0, 0.0),
+        ("moderated", "failed", "MODERATED", 0, 0.0),
+        ("never", "failed", "PROVIDER_FAILED", 0, 0.0),
+    ];
+    for (word, status, expected, count, cost) in cases {
+        let world = World::with(1, BOTH);
+        let prompt = format!("a cat up:{word}");
+        let request =
+            json!({ "model_id": "flux-schnell-replicate", "prompt": prompt, "batch_size": 2, "seed": 7 });
+        let run = world.end(&world.ada.start(&request));
+        assert_eq!((run["status"].as_str(), code(&run)), (Some(status), expected), "{word}: {run}");
+        assert_eq!((files(&run), price(&run)), (count, cost), "{word}: {run}");
+        let made = usize::from(!word.contains("unsent"));
+        assert_eq!((world.fake.count("submit"), jobs_of(&world)), (1, (0, made)), "{word}");
+    }
+}

@@ -2,15 +2,14 @@
 //! fail as the words in a prompt or the dice say.
 //! Not for: what only their real clients can show (`tests/edge/upstream`).
 
+use super::signed::{WHSEC, public_keys};
+use crate::support::Memory;
 use crate::support::dice::Dice;
 use crate::support::storage::pack;
-use crate::support::{Ask, Memory};
-use atelier::crypto;
 use atelier::http::{Headers, percent_decode};
 use atelier::outbound::{FetchFault, Inbound, Outbound};
 use atelier::platform::Platform;
 use atelier::time::Timestamp;
-use ed25519_dalek::{Signer, SigningKey};
 use image::{ImageFormat, Rgb, RgbImage};
 use serde_json::{Value, json};
 use std::cell::RefCell;
@@ -25,8 +24,6 @@ const DELIVERY: &str = "https://replicate.delivery";
 const PLATFORM: &str = "https://api.fal.ai";
 const KEYS: &str = "https://rest.fal.ai";
 const ORIGINS: &[&str] = &[FAL, REPLICATE, FILES, DELIVERY, PLATFORM, KEYS];
-const WHSEC: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-const KEY_SEED: u8 = 7;
 
 type Outcome = Result<Inbound, FetchFault>;
 
@@ -99,7 +96,7 @@ pub struct Upstream {
 
 #[derive(Clone)]
 pub struct Fake {
-    memory: Memory,
+    pub memory: Memory,
     state: Rc<RefCell<Upstream>>,
 }
 
@@ -411,43 +408,6 @@ impl Fake {
             }
         }
     }
-
-    /// What the provider says of a job to whoever it was told to, or to `url`.
-    pub fn callback(&self, job: &Job, url: &str, said: &Said) -> Ask {
-        let now = self.memory.now().seconds() - said.age;
-        let id = said.id.clone().unwrap_or_else(|| job.id.clone());
-        if job.is_replicate {
-            let body = json!({ "id": id, "status": "succeeded" }).to_string();
-            let secret = if said.forged { "AAAA" } else { WHSEC.trim_start_matches("whsec_") };
-            let key = crypto::from_base64(secret).unwrap();
-            let tag = crypto::base64(&crypto::hmac_sha256(&key, format!("msg_{id}.{now}.{body}").as_bytes()));
-            return Ask::post(url, body)
-                .with("webhook-id", &format!("msg_{id}"))
-                .with("webhook-timestamp", &now.to_string())
-                .with("webhook-signature", &format!("v1,{tag}"));
-        }
-        let body =
-            json!({ "request_id": id, "gateway_request_id": "x", "status": "OK", "payload": {} }).to_string();
-        let digest = crypto::hex(&crypto::sha256(body.as_bytes()));
-        let seed = if said.forged { KEY_SEED + 1 } else { KEY_SEED };
-        let signed =
-            SigningKey::from_bytes(&[seed; 32]).sign(format!("r\n{FAL_USER}\n{now}\n{digest}").as_bytes());
-        Ask::post(url, body)
-            .with("x-fal-webhook-request-id", "r")
-            .with("x-fal-webhook-user-id", FAL_USER)
-            .with("x-fal-webhook-timestamp", &now.to_string())
-            .with("x-fal-webhook-signature", &crypto::hex(&signed.to_bytes()))
-    }
-}
-
-/// How a callback differs from a true one.
-#[derive(Clone, Debug, Default)]
-pub struct Said {
-    pub forged: bool,
-    /// Seconds since it was signed.
-    pub age: i64,
-    /// Of another job.
-    pub id: Option<String>,
 }
 
 /// Words of prompts that are refused at once, and no job made.
@@ -474,11 +434,6 @@ const FAILURES: &[(&str, u16, &str)] = &[
 fn fal_submitted(job: &Job) -> Value {
     let base = format!("{FAL}/fal-ai/flux/requests/{}", job.id);
     json!({ "request_id": job.id, "response_url": base, "status_url": format!("{base}/status"), "cancel_url": format!("{base}/cancel") })
-}
-
-fn public_keys() -> Value {
-    let x = crypto::base64url(SigningKey::from_bytes(&[KEY_SEED; 32]).verifying_key().as_bytes());
-    json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "x": x }] })
 }
 
 fn body(request: &Outbound) -> Value {

@@ -1,7 +1,8 @@
 //! A game of chance: runs of two people at providers that fail in every way, on a platform that fails too, with kills, cancels
 //! and callbacks of all kinds. Not for: single cases; those stand beside it.
 
-use super::fake::{Job, Said};
+use super::fake::Job;
+use super::signed::Said;
 use super::{BOTH, World, check_ledger};
 use crate::support::dice::Dice;
 use crate::support::{Ask, Client};

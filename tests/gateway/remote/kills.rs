@@ -1,7 +1,7 @@
 //! A run at a provider that is killed at every point of its way: never a second job, and what was made is not lost.
 //! Not for: kills among other runs (`game`).
 
-use super::fake::Said;
+use super::signed::Said;
 use super::{BOTH, World, code, files, picture, price};
 use crate::support::Client;
 use serde_json::json;
