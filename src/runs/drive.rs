@@ -152,8 +152,12 @@ async fn work<P: Platform, S: Storage>(
         })?;
         return Ok(Next::Now);
     }
-    let must_stop =
-        |item: &Item| record.state.cancelled_at.is_some() && item.is_abroad() && item.remote.stops == 0;
+    // Only what the provider has named can be stopped; what is looked for or fetched keeps its own pace.
+    let must_stop = |item: &Item| {
+        let has_job = item.is_abroad() && matches!(item.stage, ItemStage::Working { .. });
+        let is_asked = item.remote.stopping_at.is_some() || item.faults > 0;
+        record.state.cancelled_at.is_some() && has_job && !is_asked
+    };
     let is_due = |item: &Item| {
         !item.has_ended() && item.stage != ItemStage::Waiting && (item.next_at <= now || must_stop(item))
     };

@@ -24,7 +24,8 @@ ${totals.looks} looks at what could be read meanwhile`);
 }
 
 if (values.providers) {
-  const say = ({ killed, done, jobs }) => console.log(`kill ${killed}: ${done} runs ended, jobs upstream ${jobs.join(" + ")}`);
+  const say = ({ killed, done, jobs, waiting }) =>
+    console.log(waiting === undefined ? `kill ${killed}: ${done} runs ended, jobs upstream ${jobs.join(" + ")}` : `waiting for ${waiting}`);
   const runs = Number(values.runs);
   const { totals, faults, killed, seed: used } = await providerCrashTest({ runs, kills, bundle: values.bundle, ...(seed !== undefined && { seed }), say });
   console.log(`\n${killed} kills (seed ${used}), ${JSON.stringify(totals)}`);

@@ -16,6 +16,7 @@ mod outside;
 mod provider_keys;
 mod providers_page;
 mod refusals;
+mod remote;
 mod rest;
 mod sessions;
 mod support;

@@ -2,7 +2,7 @@
 //! after each of which granted = balance + reserved + spent and the rows add up to the totals.
 //! Not for: what a price is (`models::price`) or the words of a refusal (`refusals`).
 
-mod game;
+pub mod game;
 mod sequences;
 mod unclear;
 

@@ -2,8 +2,8 @@
 //! that cannot be had is left out, and the others are kept.
 //! Not for: asking for the work (`poll`).
 
-use super::Step;
 use super::store::{self, NotKept};
+use super::{STOP_SECONDS, Step};
 use crate::crypto;
 use crate::error::{Code, Refusal};
 use crate::id::AssetId;
@@ -90,9 +90,12 @@ fn drop_output<P: Platform, S: Storage>(step: &Step<'_, P, S>, why: Refusal) -> 
     })
 }
 
-/// Whether the provider still has it.
+/// Whether the provider still has it and there is time to ask again: the others end with it, and before the run must.
 fn is_there<P: Platform, S: Storage>(step: &Step<'_, P, S>, since: Timestamp) -> bool {
-    step.now().millis_since(since) < step.adapter.keeps_outputs_seconds * 1000
+    let (now, cancelled) = (step.now(), step.seen.record.state.cancelled_at);
+    let least = cancelled.unwrap_or(since).max(since).plus_seconds(STOP_SECONDS);
+    let until = if cancelled.is_some() { least } else { least.max(step.deadline()) };
+    now < until && now.millis_since(since) < step.adapter.keeps_outputs_seconds * 1000
 }
 
 async fn conclude<P: Platform, S: Storage>(

@@ -8,7 +8,6 @@ use crate::platform::{Level, Platform, Storage, Unavailable};
 use crate::providers::Operation;
 use crate::providers::adapter::{Class, Failure, Finished, Progress};
 use crate::runs::state::ItemStage;
-use crate::time::Timestamp;
 use crate::upstream::{Account, transport};
 
 pub const LOOK_AGAIN_MILLIS: i64 = 2_000;
@@ -40,12 +39,14 @@ pub async fn poll<P: Platform, S: Storage>(
         return step.end(Err(step.refusal(&gone)), Some(Class::Auth)).await;
     };
     if let Some(since) = step.stopping_at(now) {
-        if now.millis_since(since) > STOP_SECONDS * 1000 {
+        // From the first request to stop it: a lost submit's job may be found long after somebody wanted that.
+        let asked = step.item.remote.stopping_at.or_else(|| step.adapter.cancel.is_none().then_some(since));
+        if asked.is_some_and(|asked| now.millis_since(asked) > STOP_SECONDS * 1000) {
             step.log(Level::Error, "run.job_abandoned", "the provider did not end it in time");
             return step.end(Err(late()), Some(Class::Timeout)).await;
         }
         if let Some(cancel) = step.adapter.cancel.filter(|_| step.item.remote.stops < MAX_STOPS) {
-            return stop(step, &account, cancel(&account.site(), operation), since).await;
+            return stop(step, &account, cancel(&account.site(), operation)).await;
         }
     }
     let mut operation = operation.clone();
@@ -110,13 +111,12 @@ async fn stop<P: Platform, S: Storage>(
     step: &Step<'_, P, S>,
     account: &Account,
     call: crate::providers::adapter::Call,
-    since: Timestamp,
 ) -> Result<(), Unavailable> {
     let answer = transport::send(step.platform(), account, call).await;
     let heard = answer.is_ok_and(|answer| answer.status < 500 && answer.status != 429);
     let now = step.now();
     step.change(|item| {
-        item.remote.stopping_at = Some(since);
+        item.remote.stopping_at = item.remote.stopping_at.or(Some(now));
         item.remote.stops = if heard { MAX_STOPS } else { item.remote.stops.saturating_add(1) };
         item.remote.polls = 0;
         item.next_at = if heard { now } else { now.plus_millis(STOPPING_POLL_MILLIS) };

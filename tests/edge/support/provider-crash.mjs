@@ -43,6 +43,8 @@ export async function providerCrashTest({ runs, kills, percent = 8, bundle, seed
     const first = await gateway.as("person-0", { units: GRANT });
     const people = [first];
     for (let index = 1; index < PEOPLE; index += 1) people.push(await gateway.as(`person-${index}`, { workspace_id: first.workspaceId }));
+    const telling = setInterval(() => say({ waiting: open(book) }), 60_000);
+    telling.unref();
     const working = people.flatMap((person) => Array.from({ length: AT_ONCE }, () => work(person, book, random)));
     let killed = 0;
     // Spread over all of the runs, not over the beginning.
@@ -65,12 +67,19 @@ export async function providerCrashTest({ runs, kills, percent = 8, bundle, seed
   }
 }
 
+/// What is being waited for, by kind.
+const open = (book) => {
+  const kinds = book.wishes.filter((wish) => wish.person && !wish.hasEnded).map((wish) => `${wish.provider} ${wish.words} ${wish.lastError ?? ""}`.trim());
+  return Object.entries(Object.groupBy(kinds, (kind) => kind)).map(([kind, all]) => `${all.length} x ${kind}`).join("; ");
+};
+
 /// One of a person's places: a wish after the other until there are enough.
 async function work(person, book, random) {
   while (book.wishes.length < book.wanted) {
     const wish = newWish(book, random);
     wish.person = person;
     await ask(person, wish, random);
+    wish.hasEnded = true;
     book.done += 1;
   }
 }

@@ -159,7 +159,8 @@ impl Memory {
         self.state(|state| state.files.remove(key)).unwrap();
     }
 
-    /// Puts a server on the internet. `url` is matched with its query string if it has one, else without.
+    /// Puts a server on the internet. `url` is matched with its query string if it has one, else without; an origin alone
+    /// is asked for whatever nobody else is there for.
     pub fn serve_url(&self, url: &str, server: impl Fn(&Outbound) -> Result<Inbound, FetchFault> + 'static) {
         self.state(|state| state.internet.insert(url.to_owned(), Rc::new(server)));
     }
@@ -433,8 +434,9 @@ impl Platform for Memory {
             return Err(FetchFault::TimedOut);
         }
         let path = url.split('?').next().unwrap();
-        let server =
-            self.state(|state| state.internet.get(url).or_else(|| state.internet.get(path)).cloned());
+        let origin = url.match_indices('/').nth(2).map_or(url, |(end, _)| &url[..end]);
+        let server = self
+            .state(|state| [url, path, origin].iter().find_map(|place| state.internet.get(*place)).cloned());
         let server = server.ok_or_else(|| FetchFault::Unreachable(format!("nothing is served at {url}")))?;
         let answer = self.leave(is_lost, server(&request)).await.map_err(unreachable)??;
         if answer.body.len() > request.max_bytes { Err(FetchFault::TooLarge) } else { Ok(answer) }
