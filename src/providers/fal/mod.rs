@@ -44,8 +44,8 @@ const ADAPTER: Adapter = Adapter {
     }),
     check: Check { plan: find::check, read: answer::checked },
     keeps_outputs_seconds: OUTPUTS_SECONDS,
-    // What an account may run at once is 2 when it is new and 40 later; more only waits in the queue.
-    concurrency: 8,
+    // It queues by itself, and what waits there costs nothing; this bounds what a runaway client can order.
+    concurrency: 64,
     first_poll_millis: 1_500,
     blacks_out: true,
 };

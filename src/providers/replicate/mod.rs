@@ -43,7 +43,8 @@ const ADAPTER: Adapter = Adapter {
     }),
     check: Check { plan: |site| Call::get(format!("{}/account", site.at(HOME))), read: answer::checked },
     keeps_outputs_seconds: 3600,
-    concurrency: 10,
+    // It queues by itself, and what waits there costs nothing; this bounds what a runaway client can order.
+    concurrency: 64,
     first_poll_millis: 2_000,
     blacks_out: true,
 };

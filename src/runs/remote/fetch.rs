@@ -111,6 +111,9 @@ async fn conclude<P: Platform, S: Storage>(
     let kept = u32::try_from(step.item.assets.len()).unwrap_or(u32::MAX);
     let made = Generation { batch_size: kept, ..step.generation.clone() };
     let charged = store::charged(step.catalogue(), step.model, &made, finished.charge);
+    // A stand-in has a price of its own.
+    let is_other = step.model.id != step.asked.model_id;
+    let charged = charged.or_else(|| is_other.then(|| step.catalogue().price(step.model, &made)));
     step.end(Ok(charged), None).await
 }
 

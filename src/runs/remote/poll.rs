@@ -89,7 +89,8 @@ fn again<P: Platform, S: Storage>(
     fraction: f64,
 ) -> Result<(), Unavailable> {
     let now = step.now();
-    let most = match (step.stopping_at(now), &step.item.remote.callback) {
+    let stopping_at = step.stopping_at(now);
+    let most = match (stopping_at, &step.item.remote.callback) {
         (Some(_), _) => STOPPING_POLL_MILLIS,
         (None, Some(_)) => MAX_POLL_WITH_CALLBACK_MILLIS,
         (None, None) => MAX_POLL_MILLIS,
@@ -99,6 +100,7 @@ fn again<P: Platform, S: Storage>(
     let wait = ((step.adapter.first_poll_millis as f64 * growth) as i64).min(most);
     step.change(|item| {
         item.remote.polls = item.remote.polls.saturating_add(1);
+        item.remote.stopping_at = stopping_at;
         item.advance(0.05 + 0.85 * fraction.clamp(0.0, 1.0));
         item.next_at = now.plus_millis(wait);
         // Without a word about faults: it was asked, and has answered.

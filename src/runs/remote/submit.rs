@@ -5,6 +5,7 @@ use super::{Step, fallback, order, poll, store};
 use crate::error::{Code, Refusal};
 use crate::id::AssetId;
 use crate::media::sniff::MediaType;
+use crate::models::{Modality, Model};
 use crate::outbound::FetchFault;
 use crate::platform::{Level, Platform, Storage, Unavailable};
 use crate::providers::adapter::{
@@ -29,8 +30,11 @@ const MAX_REFUSED_MILLIS: i64 = 60_000;
 const PATIENCE_MILLIS: i64 = 10_000;
 /// A breaker that stays open longer than this is not waited for: a person can decide better what to do meanwhile.
 const MAX_CLOSED_MILLIS: i64 = 60_000;
-/// How long a submit without an answer is looked for.
+/// How long a submit without an answer is looked for: a picture or sound is made by then, even from a long queue, and its
+/// callback has come.
 const LOOK_FOR_SECONDS: i64 = 10 * 60;
+/// The same for films and 3D objects.
+const LOOK_FOR_LONG_SECONDS: i64 = 15 * 60;
 /// A list of jobs that lacks one younger than this may just not show it yet.
 const LISTED_AFTER_SECONDS: i64 = 30;
 
@@ -318,7 +322,7 @@ pub async fn look_for<P: Platform, S: Storage>(
             step.log(Level::Info, "run.submit_found", "in the provider's list");
             step.change(|item| item.move_to(ItemStage::Working { operation }))
         }
-        Found::NotYet if age < LOOK_FOR_SECONDS * 1000 => {
+        Found::NotYet if age < look_for_millis(step.model) => {
             let wait = poll::LOOK_AGAIN_MILLIS.saturating_mul(1 << step.item.remote.polls.min(4));
             step.wait(step.now().plus_millis(wait), |remote| remote.polls += 1)
         }
@@ -327,6 +331,11 @@ pub async fn look_for<P: Platform, S: Storage>(
         }
         _ => step.end(Err(item::lost()), Some(Class::Unavailable)).await,
     }
+}
+
+fn look_for_millis(model: &Model) -> i64 {
+    let is_long = matches!(model.modality, Modality::Video | Modality::ThreeD);
+    1000 * if is_long { LOOK_FOR_LONG_SECONDS } else { LOOK_FOR_SECONDS }
 }
 
 fn never_arrived<P: Platform, S: Storage>(step: &Step<'_, P, S>) -> Refusal {
